@@ -1,0 +1,33 @@
+// Package disk keeps shards as files, one each, self-describing and crash-safe,
+// on a volume that is recognised by its marker. It does not know who may put,
+// read or remove a shard, it never removes one by itself, and it holds no key.
+// It stands on internal/atomicfile, on bbolt for an index that can be rebuilt, and
+// on docs/format.md, section 7, for the bytes of a shard file.
+//
+// # What is on a volume
+//
+//	holdfast-volume   the marker; without it nothing is written or said
+//	shards/           <vault, 2 digits>/<vault>/<segment, 2 digits>/<segment>.<index>
+//	tmp/              shards on the way in or out, and hints (below)
+//	quarantine/       files that were found corrupt, kept for their operator
+//	index.db          the index: what List and Usage know without opening files
+//
+// # How a shard gets there
+//
+// Put writes header, payload and Bao outboard to a new file in tmp/, hashing in the
+// same pass, flushes it, links it to its place, and flushes that folder; concurrent
+// puts into one folder share one flush. These are the only two flushes: one of the
+// index as well would double the price of a put, which is about a millisecond of
+// CPU whatever the size.
+//
+// # Why the index may lag behind
+//
+// The file is the truth; Open and Stat look at nothing else. Changes of the index
+// wait in memory and are written together every few seconds, and on Close. So that
+// a crash does not leave the index wrong, the name in tmp/ of a shard that was put,
+// or removed, stays until the index has been written: it is a hint that the index
+// may be wrong about this one key. Opening a volume goes through tmp/, which holds
+// no more than a few seconds' work, and asks the shard's place what is true; it
+// never walks the shards. Where a file system has no hard links there are no hints;
+// after a crash the index is then stale, which Stale tells and Rebuild repairs.
+package disk

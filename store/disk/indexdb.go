@@ -1,0 +1,216 @@
+package disk
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"holdfast/internal/ident"
+	"holdfast/store"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// ErrInUse says that another process has the volume open.
+var ErrInUse = errors.New("volume is in use by another process")
+
+// Buckets and the keys of the bucket "meta". The totals are changed by the same
+// transaction as the entries, so that they agree whatever happens.
+const (
+	bucketMeta   = "meta"
+	bucketShards = "shards"
+
+	metaUsed   = "used"
+	metaShards = "shards"
+	metaClean  = "clean" // 1: closed in order
+	metaStale  = "stale" // 1: it may miss shards, or name ones that are gone
+)
+
+const lockTimeout = time.Second
+
+// openIndex opens or makes the database. A new one is stale until told otherwise.
+func openIndex(path string, files filesystem) (x *index, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errIndex, r)
+		}
+	}()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, ErrInUse
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errIndex, err)
+	}
+	x = &index{db: db, files: files, dirty: make(chan struct{}, 1), waiting: make(map[indexKey]*entry)}
+	err = x.update(func(tx *bbolt.Tx) error {
+		if tx.Bucket([]byte(bucketMeta)) != nil {
+			return nil
+		}
+		meta, err := tx.CreateBucket([]byte(bucketMeta))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.CreateBucket([]byte(bucketShards)); err != nil {
+			return err
+		}
+		return putMeta(meta, metaStale, 1)
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return x, nil
+}
+
+// view and update turn what a damaged database file does to bbolt, which is to
+// panic or to fault in mapped memory, into an error.
+func (x *index) view(f func(*bbolt.Tx) error) error { return guarded(x.db.View, f) }
+
+func (x *index) update(f func(*bbolt.Tx) error) error { return guarded(x.db.Update, f) }
+
+func guarded(run func(func(*bbolt.Tx) error) error, f func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errIndex, r)
+		}
+	}()
+	if err := run(f); err != nil {
+		return fmt.Errorf("%w: %w", errIndex, err)
+	}
+	return nil
+}
+
+func putMeta(b *bbolt.Bucket, name string, v int64) error {
+	return b.Put([]byte(name), binary.BigEndian.AppendUint64(nil, uint64(v)))
+}
+
+func getMeta(b *bbolt.Bucket, name string) int64 {
+	if p := b.Get([]byte(name)); len(p) == 8 {
+		return int64(binary.BigEndian.Uint64(p))
+	}
+	return 0
+}
+
+func (x *index) write(changes map[indexKey]*entry) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(changes), func(a, b indexKey) int { return slices.Compare(a[:], b[:]) })
+	return x.update(func(tx *bbolt.Tx) error {
+		var used, shards int64
+		b := tx.Bucket([]byte(bucketShards))
+		for _, key := range keys {
+			if p := b.Get(key[:]); p != nil {
+				old, err := decodeEntry(p)
+				if err != nil {
+					return err
+				}
+				used, shards = used-old.fileSize(), shards-1
+			}
+			e := changes[key]
+			if e == nil {
+				if err := b.Delete(key[:]); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := b.Put(key[:], e.encode()); err != nil {
+				return err
+			}
+			used, shards = used+e.fileSize(), shards+1
+		}
+		meta := tx.Bucket([]byte(bucketMeta))
+		return errors.Join(
+			putMeta(meta, metaUsed, getMeta(meta, metaUsed)+used),
+			putMeta(meta, metaShards, getMeta(meta, metaShards)+shards))
+	})
+}
+
+// status is what the index knows about itself and in total.
+type status struct {
+	used, shards int64
+	clean, stale bool
+}
+
+func (x *index) status() (s status, err error) {
+	err = x.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucketMeta))
+		s = status{
+			used: getMeta(b, metaUsed), shards: getMeta(b, metaShards),
+			clean: getMeta(b, metaClean) == 1, stale: getMeta(b, metaStale) == 1,
+		}
+		return nil
+	})
+	return s, err
+}
+
+func (x *index) setStale(stale bool) error { return x.setFlag(metaStale, stale) }
+
+func (x *index) setFlag(name string, on bool) error {
+	v := int64(0)
+	if on {
+		v = 1
+	}
+	return x.update(func(tx *bbolt.Tx) error { return putMeta(tx.Bucket([]byte(bucketMeta)), name, v) })
+}
+
+// page returns up to n entries behind a key (nil for the first), of one vault or of
+// all for the zero CID. It sees only what has been flushed. That no transaction is
+// open between pages lets the database reuse its space however slow a reader is.
+func (x *index) page(after []byte, vault ident.CID, n int) (list []store.Info, err error) {
+	var prefix []byte
+	if vault.Defined() {
+		prefix = vault.Bytes()
+	}
+	err = x.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(bucketShards)).Cursor()
+		k, v := c.Seek(prefix)
+		if after != nil {
+			if k, v = c.Seek(after); bytes.Equal(k, after) {
+				k, v = c.Next()
+			}
+		}
+		for ; k != nil && bytes.HasPrefix(k, prefix) && len(list) < n; k, v = c.Next() {
+			info, err := decodeInfo(k, v)
+			if err != nil {
+				return err
+			}
+			list = append(list, info)
+		}
+		return nil
+	})
+	return list, err
+}
+
+func decodeInfo(k, v []byte) (store.Info, error) {
+	if len(k) != len(indexKey{}) {
+		return store.Info{}, errIndex
+	}
+	key, err := indexKey(k).key()
+	if err != nil {
+		return store.Info{}, err
+	}
+	e, err := decodeEntry(v)
+	return store.Info{Key: key, Size: e.size, Descriptor: e.descriptor}, err
+}
+
+// close writes what waits and closes the database; clean says that the next one to
+// open it can rely on it.
+func (x *index) close(clean bool) error {
+	var err error
+	if clean {
+		err = x.flush()
+		if err == nil {
+			err = x.setFlag(metaClean, true)
+		}
+	}
+	return errors.Join(err, x.db.Close())
+}

@@ -1,0 +1,153 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"holdfast/internal/ident"
+	"holdfast/store"
+)
+
+// Rebuild makes the index say what is on the volume: it reads the header of every
+// shard file, and forgets shards that have no file (which it reports as lost). It
+// takes as long as that takes, and others may use the shelf meanwhile. Files that
+// cannot be read are reported and remembered in the error; the index then stays
+// stale. An index that cannot be read itself is replaced by closing the volume,
+// removing index.db and opening it again, before Rebuild.
+func (d *Disk) Rebuild(ctx context.Context) error {
+	trouble := d.findUnknown(ctx)
+	if ctx.Err() == nil {
+		trouble = errors.Join(trouble, d.findLost(ctx))
+	}
+	if err := errors.Join(trouble, ctx.Err()); err != nil {
+		return fmt.Errorf("rebuild index: %w", err)
+	}
+	leave, err := d.enter(ctx)
+	if err != nil {
+		return fmt.Errorf("rebuild index: %w", err)
+	}
+	defer leave()
+	if err := errors.Join(d.index.flush(), d.index.setStale(false)); err != nil {
+		return fmt.Errorf("rebuild index: %w", err)
+	}
+	d.stale.Store(false)
+	return nil
+}
+
+// findUnknown looks at every file in a shard's place. It returns the first trouble
+// with a single file, and goes on.
+func (d *Disk) findUnknown(ctx context.Context) (trouble error) {
+	err := d.walk(ctx, func(key store.Key) error {
+		err := d.look(ctx, key)
+		switch {
+		case errors.Is(err, store.ErrPaused), errors.Is(err, fs.ErrClosed), ctx.Err() != nil:
+			return err
+		case err != nil && trouble == nil:
+			trouble = err
+		}
+		return nil
+	})
+	return errors.Join(err, trouble)
+}
+
+// look opens one shard and makes the index know it.
+func (d *Disk) look(ctx context.Context, key store.Key) error {
+	s, err := d.find(ctx, key)
+	if err != nil {
+		return ignoreAbsent(err)
+	}
+	defer s.Close()
+	leave, err := d.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return errors.Join(d.adopt(s), d.relieve())
+}
+
+// findLost looks for the file of every shard that the index knows.
+func (d *Disk) findLost(ctx context.Context) error {
+	for info, err := range d.List(ctx, ident.CID{}) {
+		if err != nil {
+			return err
+		}
+		if d.exists(info.Key) {
+			continue
+		}
+		leave, err := d.enter(ctx)
+		if err != nil {
+			return err
+		}
+		err = d.absent(info.Key)
+		leave()
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk calls f for every file that has the name of a shard where that shard belongs.
+// Other files are nobody's business.
+func (d *Disk) walk(ctx context.Context, f func(store.Key) error) error {
+	return eachName(d.at.shards(), func(prefix string) error {
+		return eachName(filepath.Join(d.at.shards(), prefix), func(digits string) error {
+			vault, ok := parseHex(digits)
+			if !ok || digits[:2] != prefix {
+				return ctx.Err()
+			}
+			return d.walkVault(ctx, vault, f)
+		})
+	})
+}
+
+func (d *Disk) walkVault(ctx context.Context, vault ident.CID, f func(store.Key) error) error {
+	top := filepath.Join(d.at.shards(), vault.Hex()[:2], vault.Hex())
+	return eachName(top, func(prefix string) error {
+		return eachName(filepath.Join(top, prefix), func(name string) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			key, ok := parseShardName(vault, name)
+			if !ok || key.Segment.Hex()[:2] != prefix {
+				return nil
+			}
+			return f(key)
+		})
+	})
+}
+
+// eachName calls f with the names in a folder, in no order and a few at a time. What
+// is no folder, or is gone, has none.
+func eachName(path string, f func(string) error) error {
+	dir, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if fi, err := dir.Stat(); err != nil || !fi.IsDir() {
+		return err
+	}
+	for {
+		names, err := dir.Readdirnames(1024)
+		for _, name := range names {
+			if err := f(name); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
