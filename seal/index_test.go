@@ -218,7 +218,7 @@ func TestTrailer(t *testing.T) {
 			}
 		}
 	}
-	for _, n := range [][3]int64{{0, 100, 9}, {100, 0, 9}, {9, 100, 0}, {-1, 101, 9}, {101, -1, 9}, {9, 101, -1}, {MaxSealed, 1, 1}, {1 << 62, 1 << 62, 1 << 63 - 1}} {
+	for _, n := range [][3]int64{{0, 100, 9}, {100, 0, 9}, {9, 100, 0}, {-1, 101, 9}, {101, -1, 9}, {9, 101, -1}, {MaxSealed, 1, 1}, {1 << 62, 1 << 62, 1<<63 - 1}} {
 		if _, _, _, err := ParseTrailer(AppendTrailer(nil, n[0], n[1], n[2]), n[0]+n[1]+n[2]+TrailerSize); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%d: %v", n, err)
 		}

@@ -149,7 +149,7 @@ func (d *Disk) load(ctx context.Context) error {
 	}
 	stale := before.stale || !before.clean && !d.canLink()
 	if stale && !before.stale {
-		if err := d.index.setStale(true); err != nil {
+		if err := d.index.setFlag(metaStale, true); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"holdfast/internal/ident"
 	"holdfast/store"
@@ -23,9 +25,11 @@ var errIndex = errors.New("index of the volume")
 // Changes wait in memory until flush writes them, all in one transaction. Callers
 // hold the lock of the key that they change.
 type index struct {
-	db    *bbolt.DB
-	files filesystem
-	dirty chan struct{} // has an element while changes wait
+	db     *bbolt.DB
+	file   *os.File    // of db
+	broken atomic.Bool // db must not be touched any more
+	files  filesystem
+	dirty  chan struct{} // has an element while changes wait
 
 	flushing sync.Mutex // one flush at a time
 

@@ -264,6 +264,14 @@ func TestIndexPulledOutUnderneath(t *testing.T) {
 		t.Errorf("list: %v", err)
 	}
 	mustRead(t, d, s, s.Key(v, 0))
+	if err := d.Close(); !errors.Is(err, errIndex) {
+		t.Errorf("close: %v", err)
+	}
+	d = mustOpen(t, config)
+	if err := d.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantBooks(t, d)
 }
 
 // List goes on behind the last key that it gave, through many pages.

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -35,57 +37,109 @@ const (
 const lockTimeout = time.Second
 
 // openIndex opens or makes the database. A new one is stale until told otherwise.
-func openIndex(path string, files filesystem) (x *index, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errIndex, r)
-		}
-	}()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, ErrInUse
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errIndex, err)
-	}
-	x = &index{db: db, files: files, dirty: make(chan struct{}, 1), waiting: make(map[indexKey]*entry)}
-	err = x.update(func(tx *bbolt.Tx) error {
-		if tx.Bucket([]byte(bucketMeta)) != nil {
-			return nil
-		}
-		meta, err := tx.CreateBucket([]byte(bucketMeta))
-		if err != nil {
-			return err
-		}
-		if _, err := tx.CreateBucket([]byte(bucketShards)); err != nil {
-			return err
-		}
-		return putMeta(meta, metaStale, 1)
+func openIndex(path string, files filesystem) (*index, error) {
+	x := &index{files: files, dirty: make(chan struct{}, 1), waiting: make(map[indexKey]*entry)}
+	err := x.guarded(func() (err error) {
+		x.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, OpenFile: x.openFile,
+		})
+		return err
 	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, ErrInUse
+	}
+	if err == nil {
+		err = x.prepare()
+	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, x.shut())
 	}
 	return x, nil
 }
 
-// view and update turn what a damaged database file does to bbolt, which is to
-// panic or to fault in mapped memory, into an error.
-func (x *index) view(f func(*bbolt.Tx) error) error { return guarded(x.db.View, f) }
+// createIndex makes the index of a new volume: empty, closed in order, not stale.
+func createIndex(path string) error {
+	x, err := openIndex(path, osFiles{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(x.setFlag(metaStale, false), x.close(true))
+}
 
-func (x *index) update(f func(*bbolt.Tx) error) error { return guarded(x.db.Update, f) }
+// prepare makes the buckets of a new database.
+func (x *index) prepare() error {
+	there := false
+	err := x.view(func(tx *bbolt.Tx) error {
+		there = tx.Bucket([]byte(bucketMeta)) != nil && tx.Bucket([]byte(bucketShards)) != nil
+		return nil
+	})
+	if err != nil || there {
+		return err
+	}
+	return x.update(makeBuckets)
+}
 
-func guarded(run func(func(*bbolt.Tx) error) error, f func(*bbolt.Tx) error) (err error) {
+// openFile keeps the database's file, so that shut can close it.
+func (x *index) openFile(path string, flag int, perm fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flag, perm)
+	x.file = f
+	return f, err
+}
+
+func makeBuckets(tx *bbolt.Tx) error {
+	meta, err := tx.CreateBucketIfNotExists([]byte(bucketMeta))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.CreateBucketIfNotExists([]byte(bucketShards)); err != nil {
+		return err
+	}
+	return putMeta(meta, metaStale, 1)
+}
+
+func (x *index) view(f func(*bbolt.Tx) error) error {
+	return x.guarded(func() error { return x.db.View(f) })
+}
+
+func (x *index) update(f func(*bbolt.Tx) error) error {
+	return x.guarded(func() error { return x.db.Update(f) })
+}
+
+// guarded turns what a damaged or vanished file does to bbolt, which is to panic or
+// to fault in mapped memory, into an error. The database is not touched after that:
+// it may have kept its locks.
+func (x *index) guarded(f func() error) (err error) {
+	if x.broken.Load() {
+		return fmt.Errorf("%w has failed before", errIndex)
+	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
+			x.broken.Store(true)
 			err = fmt.Errorf("%w: %v", errIndex, r)
 		}
 	}()
-	if err := run(f); err != nil {
+	if err := f(); err != nil {
 		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	return nil
+}
+
+// shut closes the database and gives its lock free. A broken one cannot be closed
+// in order.
+func (x *index) shut() error {
+	if x.db != nil && !x.broken.Load() {
+		return x.db.Close()
+	}
+	if x.file == nil {
+		return nil
+	}
+	// Where opening has failed in order, bbolt has closed it already.
+	err := errors.Join(unlock(x.file), x.file.Close())
+	if errors.Is(err, fs.ErrClosed) || errors.Is(err, os.ErrInvalid) {
+		return nil
+	}
+	return err
 }
 
 func putMeta(b *bbolt.Bucket, name string, v int64) error {
@@ -152,8 +206,6 @@ func (x *index) status() (s status, err error) {
 	return s, err
 }
 
-func (x *index) setStale(stale bool) error { return x.setFlag(metaStale, stale) }
-
 func (x *index) setFlag(name string, on bool) error {
 	v := int64(0)
 	if on {
@@ -212,5 +264,5 @@ func (x *index) close(clean bool) error {
 			err = x.setFlag(metaClean, true)
 		}
 	}
-	return errors.Join(err, x.db.Close())
+	return errors.Join(err, x.shut())
 }

@@ -119,11 +119,7 @@ func create(at layout, m Marker) error {
 	if err := os.Remove(at.index()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	x, err := openIndex(at.index(), osFiles{})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(x.setStale(false), x.close(true)); err != nil {
+	if err := createIndex(at.index()); err != nil {
 		return err
 	}
 	if err := atomicfile.WriteFile(at.marker(), wire.MustEncode(m), 0o600); err != nil {

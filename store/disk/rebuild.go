@@ -32,7 +32,7 @@ func (d *Disk) Rebuild(ctx context.Context) error {
 		return fmt.Errorf("rebuild index: %w", err)
 	}
 	defer leave()
-	if err := errors.Join(d.index.flush(), d.index.setStale(false)); err != nil {
+	if err := errors.Join(d.index.flush(), d.index.setFlag(metaStale, false)); err != nil {
 		return fmt.Errorf("rebuild index: %w", err)
 	}
 	d.stale.Store(false)

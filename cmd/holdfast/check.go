@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/vault"
+)
+
+func checkCommand(a *app) *cobra.Command {
+	var all bool
+	var subset string
+	c := &cobra.Command{
+		Use: "check", Short: "verify the vault from the nodes, not from caches", GroupID: groupMerchant, Args: exactly(0),
+		Long: "Asks every holder for every shard, and walks every snapshot if this device can read. With\n" +
+			"--read-data all shards are fetched and verified, all n of them, and compared with each other.",
+		Example: "  holdfast check\n  holdfast check --read-data\n  holdfast check --read-data-subset 5%",
+		RunE: func(c *cobra.Command, _ []string) error {
+			o := vault.CheckOptions{Trees: true}
+			if all {
+				o.ReadData = 1
+			}
+			if subset != "" {
+				n, err := strconv.ParseFloat(strings.TrimSuffix(subset, "%"), 64)
+				if err != nil || n <= 0 || n > 100 {
+					return usagef("--read-data-subset: %q is not a percentage", subset)
+				}
+				o.ReadData = n / 100
+			}
+			return a.check(c.Context(), o)
+		},
+	}
+	c.Flags().BoolVar(&all, "read-data", false, "read and verify all shards")
+	c.Flags().StringVar(&subset, "read-data-subset", "", "read and verify this part of every shard, as 5%")
+	return c
+}
+
+var (
+	errBadShards = errors.New("some shards are missing or wrong; everything can still be read")
+	errReach     = errors.New("some segments cannot be rebuilt from what answers now")
+	errBadData   = errors.New("the vault holds what does not verify")
+)
+
+func (a *app) check(ctx context.Context, o vault.CheckOptions) error {
+	start := time.Now()
+	s, st, err := a.synced(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if !s.Rights().CanRead() {
+		o.Trees = false
+	}
+	var done, total atomic.Int64
+	o.Progress = func(d, t int) { done.Store(int64(d)); total.Store(int64(t)) }
+	h, err := s.Check(ctx, o)
+	if err != nil {
+		return err
+	}
+	a.printCheck(h, st, time.Since(start))
+	switch {
+	case len(h.IllCoded) > 0 || h.Missing > 0:
+		return withHint(errBadData, exitIntegrity, "the lists above name what to look at; restore from another snapshot")
+	case h.Margin < 0 && h.Segments > 0:
+		return withHint(errReach, exitOutOfReach, "try again when more nodes are up")
+	case len(h.Bad) > 0:
+		return withHint(errBadShards, exitBelow, "the margin above says how many more may go; heal or replace the nodes that are named")
+	}
+	return nil
+}
+
+func (a *app) printCheck(h vault.Health, st vault.Standing, took time.Duration) {
+	for _, b := range h.Bad {
+		if a.json {
+			a.emit(map[string]any{"message_type": "error", "error": map[string]any{"message": b.Err.Error()}, "segment": b.Segment.String(), "shard": b.Index, "node": b.Node.String()})
+		} else {
+			a.printf("shard %d of segment %.8s on node %s: %v\n", b.Index, b.Segment.Hex(), b.Node.Short(), b.Err)
+		}
+	}
+	if a.json {
+		a.emit(map[string]any{
+			"message_type": "summary", "num_errors": len(h.Bad) + len(h.IllCoded), "segments": h.Segments, "shards": h.Shards, "present": h.Present,
+			"worst": h.Worst, "margin": h.Margin, "k": h.K, "n": h.N, "operators_may_be_lost": h.Operators, "bytes_read": h.Read, "snapshots": h.Snapshots,
+			"chunks": h.Chunks, "chunks_missing": h.Missing, "lost": h.Lost, "ill_coded": h.IllCoded, "entries": h.Entries,
+			"freshness": st.Freshness.String(), "seconds_elapsed": took.Seconds(),
+		})
+		return
+	}
+	a.printf("%d segments: %d of %d shards are there; %d snapshots, %d chunks looked up, %d missing; %s read; took %s\n", h.Segments, h.Present, h.Shards, h.Snapshots, h.Chunks, h.Missing, formatSize(h.Read), formatSpan(took))
+	for _, s := range h.IllCoded {
+		a.printf("segment %s was ill-coded by its writer\n", s)
+	}
+	if h.Segments > 0 {
+		a.printf("worst segment: %d of %d shards, any %d rebuild it\n", h.Worst, h.N, h.K)
+	}
+}

@@ -1,0 +1,20 @@
+// Command holdfast keeps backups on many independent operators' disks, so that no
+// server, no administrator, and no minority of either can destroy them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return execute(ctx, os.Args[1:], stdio())
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"holdfast/node"
+)
+
+func operatorCommand(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use: "operator", Short: "be an operator: the person or organisation that runs nodes",
+		GroupID: groupOperator, Example: "  holdfast operator init --key operator.key --name example-org",
+	}
+	c.AddCommand(operatorInit(a))
+	return c
+}
+
+func operatorInit(a *app) *cobra.Command {
+	var file, name string
+	c := &cobra.Command{
+		Use: "init --key FILE --name NAME", Short: "make an operator's key",
+		Long:    "Makes the key that certifies your nodes. It is needed when a node is made or gets a new\nvolume, and can be kept offline otherwise.",
+		Example: "  holdfast operator init --key operator.key --name example-org",
+		Args:    exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			if file == "" || name == "" {
+				return usagef("--key and --name are needed")
+			}
+			if len(name) > 64 {
+				return usagef("--name is longer than 64 bytes")
+			}
+			key, err := node.GenerateKeyFile(file, node.OperatorKey, name)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.emit(map[string]any{"message_type": "operator", "name": name, "operator": key.Public().String(), "key_file": file})
+				return nil
+			}
+			a.printf("operator %s %s\n", name, key.Public())
+			a.say("wrote %s: keep it secret and keep a copy; next: holdfast node init --operator %s", file, file)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&file, "key", "", "where to write the key")
+	c.Flags().StringVar(&name, "name", "", "what merchants see")
+	return c
+}

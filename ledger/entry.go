@@ -1,0 +1,79 @@
+package ledger
+
+import "holdfast/internal/ident"
+
+// Kind says what an entry does.
+type Kind string
+
+// The kinds of this version. Enrol and Revoke stand in the owner's lane, Snapshot
+// in a device's.
+const (
+	KindSnapshot Kind = "snapshot"
+	KindEnrol    Kind = "enrol"
+	KindRevoke   Kind = "revoke"
+)
+
+func (k Kind) valid() bool { return k == KindSnapshot || k == KindEnrol || k == KindRevoke }
+
+// Entry is one link of a lane.
+type Entry struct {
+	V       int64           `cbor:"v"`
+	Vault   ident.CID       `cbor:"vault"`
+	Charter ident.CID       `cbor:"charter"` // in force when it was made
+	Lane    ident.PublicKey `cbor:"lane"`
+	Height  int64           `cbor:"height"`          // 1 for the first
+	Prev    ident.CID       `cbor:"prev,omitzero"`   // entry at Height-1
+	Kind    Kind            `cbor:"kind"`            //
+	Source  [16]byte        `cbor:"source,omitzero"` // of a snapshot: what it is a snapshot of
+	Body    ident.CID       `cbor:"body"`
+	Clock   int64           `cbor:"clock"` // ms, the device's; decides nothing
+
+	cid ident.CID
+}
+
+// SignEntry signs e with its lane's key, which is filled in.
+func SignEntry(lane ident.PrivateKey, e Entry) (ident.Signed, error) {
+	e.V, e.Lane = version, lane.Public()
+	if err := e.validate(); err != nil {
+		return ident.Signed{}, err
+	}
+	return sign(lane, LabelEntry, e.Vault, e)
+}
+
+// VerifyEntry checks form and signature, the latter by the lane's key inside.
+// Whether that key may add to the vault is not decided here.
+func VerifyEntry(s ident.Signed) (Entry, error) {
+	var e Entry
+	if err := parse(LabelEntry, s.Object, MaxEntry, &e); err != nil {
+		return Entry{}, err
+	}
+	if err := e.validate(); err != nil {
+		return Entry{}, err
+	}
+	e.cid = s.CID()
+	return verified(e, check(s, e.Lane, LabelEntry, e.Vault))
+}
+
+// CID returns the name of an entry that VerifyEntry has returned. The first digits
+// of its Hex are what people call a snapshot.
+func (e Entry) CID() ident.CID { return e.cid }
+
+func (e Entry) validate() error {
+	const what = LabelEntry
+	switch {
+	case !structure(e.Vault) || !structure(e.Charter) || !structure(e.Body):
+		return invalid(what, "vault, charter or body names no structure")
+	case e.Height < 1:
+		return invalid(what, "height %d", e.Height)
+	// SPEC: entry at height-1; absent at 1
+	case (e.Height == 1) != e.Prev.IsZero() || !e.Prev.IsZero() && !structure(e.Prev):
+		return invalid(what, "prev does not fit height %d", e.Height)
+	case !e.Kind.valid():
+		return invalid(what, "kind %.20q is not known", string(e.Kind))
+	case e.Kind != KindSnapshot && e.Source != [16]byte{}:
+		return invalid(what, "a source in an entry of kind %s", e.Kind)
+	case !validTime(e.Clock):
+		return invalid(what, "clock %d", e.Clock)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package ledger
+
+import "time"
+
+// Limits on what is foreign. MaxBody is docs/format.md's; the others are this
+// program's and leave room to spare.
+const (
+	MaxBody        = 64 << 20 // encoded body
+	MaxLink        = MaxBody + MaxEntry + MaxCertificate + 1<<10
+	MaxEntry       = 4 << 10 // encoded entry, as a signed object
+	MaxCertificate = 256 << 10
+	MaxCharter     = 1 << 20
+	MaxGrant       = 8 << 10
+	MaxReceipt     = 32 << 20
+	MaxPlacement   = MaxReceipt + 2*MaxSmall
+	MaxHeads       = 2 << 20
+	MaxSegments    = 1 << 20
+	MaxSmall       = 4 << 10 // votes, acks, acceptances, node certificates
+	MaxRecord      = 16 << 10
+	MaxHint        = MaxCharter + 2<<20
+	MaxReport      = MaxCertificate + MaxSmall
+	MaxProposal    = 32 << 20
+
+	MaxMembers   = 255
+	MaxAdmitted  = 4096
+	MaxGuardians = 255
+	MaxHolders   = 255
+	MaxLanes     = 2048     // of a vault
+	MaxStates    = 4096     // segments in one question
+	MaxSpans     = 1 << 16  // runs of numbers in one reference set
+	MaxShards    = 1 << 18  // in one receipt
+	MaxSealed    = 16 << 20 // sealed snapshot in a body
+	MaxAddrs     = 16
+	MaxAddr      = 512
+	MaxName      = 64 // names and zones, in bytes
+	MaxNetwork   = 64
+	MaxRecipient = 4 << 10 // an age recipient
+	MaxEnvelope  = 16 << 10
+
+	// MaxDeltas is the number of deltas that may stand on one full reference set.
+	MaxDeltas = 63
+)
+
+// Durations that docs/format.md or the rules of a vote name.
+const (
+	// LeastHold is how long a receipt promises at least, from its own time on.
+	LeastHold = 7 * 24 * time.Hour
+	// LeastLeft is what must be left of it when a member votes.
+	LeastLeft = 48 * time.Hour
+	// LeastCooling is the shortest cooling-off outside test networks.
+	LeastCooling = 72 * time.Hour
+	// ClockSkew is how far ahead of a reader's clock an issuer's may be.
+	ClockSkew = 10 * time.Minute
+)
+
+// maxSeconds keeps durations in charters far from overflow: 100 years.
+const maxSeconds = 100 * 366 * 24 * 3600
+
+// maxMillis is the end of the year 9999.
+const maxMillis = 253402300799999

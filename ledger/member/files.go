@@ -1,0 +1,178 @@
+package member
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"holdfast/internal/atomicfile"
+	"holdfast/internal/ident"
+	"holdfast/internal/wire"
+	"holdfast/ledger"
+)
+
+// dirs is where a vault's files are:
+//
+//	<vault hex>/charter/<number>       a charter, as signed
+//	<vault hex>/entry/<entry hex>      a link with the body, and with the certificate if it was adopted
+//	<vault hex>/entry/<entry hex>.cert a link with the certificate and without body
+//	<vault hex>/placement/<receipt hex> a later placement
+type dirs struct{ root, charter, entry, placement string }
+
+const certSuffix = ".cert"
+
+func vaultDir(dir string, id ident.CID) dirs {
+	root := filepath.Join(dir, id.Hex())
+	return dirs{root, filepath.Join(root, "charter"), filepath.Join(root, "entry"), filepath.Join(root, "placement")}
+}
+
+// vaultDirs lists the folders of vaults.
+func vaultDirs(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && isHex(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// isHex reports whether a name is that of a CID: 64 hexadecimal digits.
+func isHex(name string) bool {
+	return len(name) == 2*ident.HashSize && strings.Trim(name, "0123456789abcdef") == ""
+}
+
+// makeDir makes a folder that survives a crash.
+func makeDir(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(filepath.Dir(path))
+}
+
+func (d dirs) make() error {
+	for _, path := range []string{d.root, d.charter, d.entry, d.placement} {
+		if err := makeDir(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d dirs) charterPath(number int64) string {
+	return filepath.Join(d.charter, strconv.FormatInt(number, 10))
+}
+
+func (d dirs) entryPath(id ident.CID) string { return filepath.Join(d.entry, id.Hex()) }
+
+func (d dirs) certPath(id ident.CID) string { return d.entryPath(id) + certSuffix }
+
+func (d dirs) placementPath(id ident.CID) string { return filepath.Join(d.placement, id.Hex()) }
+
+func (d dirs) writeCharter(number int64, s ident.Signed) error {
+	p, err := wire.Encode(s)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(d.charterPath(number), p, 0o600)
+}
+
+func (d dirs) readCharter(number int64) (ident.Signed, error) {
+	p, err := readFile(d.charterPath(number), ledger.MaxCharter+ledger.MaxSmall)
+	if err != nil {
+		return ident.Signed{}, err
+	}
+	var s ident.Signed
+	if err := wire.Decode(p, &s); err != nil {
+		return ident.Signed{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return s, nil
+}
+
+// writeEntry keeps an entry with its body, and returns the file's size. The file
+// survives a crash.
+func (d dirs) writeEntry(id ident.CID, l ledger.Link) (int64, error) {
+	p, err := l.Encode()
+	if err != nil {
+		return 0, err
+	}
+	return int64(len(p)), atomicfile.WriteFile(d.entryPath(id), p, 0o600)
+}
+
+// readEntry returns an entry with its body. Whatever is not what the name says, by
+// digest and signature, is ErrCorrupt.
+func (d dirs) readEntry(id ident.CID, ch ledger.Charter) (ledger.Link, ledger.Entry, error) {
+	l, e, err := readLink(d.entryPath(id), id, ch)
+	if err == nil && l.Body == nil {
+		err = fmt.Errorf("entry %s: %w: no body", id, ErrCorrupt)
+	}
+	return l, e, err
+}
+
+// readLink reads a link from a file and verifies all that is in it.
+func readLink(path string, id ident.CID, ch ledger.Charter) (ledger.Link, ledger.Entry, error) {
+	fail := func(err error) (ledger.Link, ledger.Entry, error) {
+		return ledger.Link{}, ledger.Entry{}, fmt.Errorf("entry %s: %w: %w", id, ErrCorrupt, err)
+	}
+	p, err := readFile(path, ledger.MaxLink)
+	if err != nil {
+		return fail(err)
+	}
+	l, err := ledger.ParseLink(p)
+	if err != nil {
+		return fail(err)
+	}
+	e, _, err := l.Verify(ch)
+	if err == nil && e.CID() != id {
+		err = errors.New("it is another entry")
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return l, e, nil
+}
+
+// whole reports whether an entry's file is there and has its size. What is in it is
+// looked at when it is read.
+func (d dirs) whole(id ident.CID, size int64) error {
+	fi, err := os.Stat(d.entryPath(id))
+	if err == nil && fi.Size() != size {
+		err = fmt.Errorf("%d bytes of %d", fi.Size(), size)
+	}
+	if err != nil {
+		return fmt.Errorf("entry %s: %w: %w", id, ErrCorrupt, err)
+	}
+	return nil
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrCorrupt, filepath.Base(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() > limit {
+		return nil, fmt.Errorf("%w: %d bytes", ledger.ErrTooLarge, fi.Size())
+	}
+	return os.ReadFile(path)
+}
+
+// hexCID returns the binary form of the CID of a structure whose digest is a name.
+func hexCID(name string) []byte {
+	var hash [ident.HashSize]byte
+	if _, err := hex.Decode(hash[:], []byte(name)); err != nil {
+		return nil
+	}
+	return ident.NewCID(ident.DagCBOR, hash).Bytes()
+}

@@ -1,0 +1,209 @@
+package member
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+)
+
+// Charters returns a vault's charters, from the first to the newest.
+func (s *Store) Charters(vault ident.CID) ([]ident.Signed, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return nil, err
+	}
+	return []ident.Signed{v.signed}, nil
+}
+
+// Vaults returns the first charters of the vaults whose owner has an ID, sorted by
+// their CIDs, MaxOwned at most.
+func (s *Store) Vaults(owner [ident.HashSize]byte) []ident.Signed {
+	var out []ident.Signed
+	for _, id := range s.All() {
+		v, err := s.vault(id)
+		if err == nil && v.charter.Owner.ID() == owner && len(out) < MaxOwned {
+			out = append(out, v.signed)
+		}
+	}
+	return out
+}
+
+// Links returns the encoded links of a lane's certified entries from a height on,
+// without bodies. They are at most as many as asked for, MaxLinks, and MaxLinkBytes
+// long together; none means that there are no more.
+func (s *Store) Links(vault ident.CID, lane ident.PublicKey, from int64, limit int) ([][]byte, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return nil, err
+	}
+	var links [][]byte
+	err = v.read(func(x index) error {
+		total := 0
+		c := x.bucket(chainBucket).Cursor()
+		for k, id := c.Seek(chainKey(lane, max(from, 1))); k != nil && bytes.HasPrefix(k, lane.Bytes()); k, id = c.Next() {
+			rec, err := x.chained(id)
+			if err != nil {
+				return err
+			}
+			total += len(rec.Link)
+			if len(links) >= min(limit, MaxLinks) || len(links) > 0 && total > MaxLinkBytes {
+				return nil
+			}
+			links = append(links, rec.Link)
+		}
+		return nil
+	})
+	return links, err
+}
+
+// chained returns the record of an entry in a chain.
+func (x index) chained(id []byte) (record, error) {
+	c, err := ident.CIDFromBytes(id)
+	if err != nil {
+		return record{}, err
+	}
+	rec, ok, err := x.certified(c)
+	if err == nil && !ok {
+		err = fmt.Errorf("entry %s: %w", c, ErrCorrupt)
+	}
+	return rec, err
+}
+
+// Entry returns an entry without its body: certified, or one that this member has
+// voted for.
+func (s *Store) Entry(vault, entry ident.CID) (ledger.Link, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return ledger.Link{}, err
+	}
+	var l ledger.Link
+	err = v.read(func(x index) error {
+		rec, ok, err := x.entry(entry)
+		if err == nil && !ok {
+			err = fmt.Errorf("%w: %s", ErrUnknownEntry, entry)
+		}
+		if err == nil {
+			l, err = rec.link()
+		}
+		return err
+	})
+	return l, err
+}
+
+// Link returns an entry with its body, and its certificate if there is one. What is
+// returned has been verified.
+func (s *Store) Link(vault, entry ident.CID) (ledger.Link, error) {
+	l, err := s.Entry(vault, entry)
+	if err != nil {
+		return ledger.Link{}, err
+	}
+	v, err := s.vault(vault)
+	if err != nil {
+		return ledger.Link{}, err
+	}
+	whole, _, err := v.dirs.readEntry(entry, v.charter)
+	if err != nil {
+		return ledger.Link{}, err
+	}
+	whole.Cert = l.Cert
+	return whole, nil
+}
+
+// Body returns the body with a CID, as an entry names it. What is returned has that
+// CID.
+func (s *Store) Body(vault, body ident.CID) ([]byte, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return nil, err
+	}
+	var entry ident.CID
+	err = v.read(func(x index) error {
+		p := x.get(bodiesBucket, body.Bytes())
+		if p == nil {
+			return fmt.Errorf("body %s: %w", body, ErrUnknownEntry)
+		}
+		var err error
+		entry, err = ident.CIDFromBytes(p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, e, err := v.dirs.readEntry(entry, v.charter)
+	if err == nil && e.Body != body {
+		err = fmt.Errorf("body %s: %w", body, ErrCorrupt)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.Body, nil
+}
+
+// Grant returns the newest grant of a device that is enrolled and not revoked.
+// Whether it has expired is the caller's question.
+func (s *Store) Grant(vault ident.CID, device ident.PublicKey) (ledger.Grant, bool) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return ledger.Grant{}, false
+	}
+	var g ledger.Grant
+	var ok bool
+	err = v.read(func(x index) error {
+		known := &view{index: x, charter: v.charter}
+		var revoked bool
+		g, ok, revoked = known.Grant(device)
+		ok = ok && !revoked
+		return known.err
+	})
+	if err != nil || !ok {
+		return ledger.Grant{}, false
+	}
+	return g, true
+}
+
+// Revoked reports whether a device has lost its rights. It is true also when that
+// cannot be found out.
+func (s *Store) Revoked(vault ident.CID, device ident.PublicKey) bool {
+	v, err := s.vault(vault)
+	if err != nil {
+		return false
+	}
+	revoked := true
+	err = v.read(func(x index) error {
+		revoked = x.revoked(device)
+		return nil
+	})
+	return err != nil || revoked
+}
+
+// Introduction says where a segment comes from.
+type Introduction struct {
+	State      ledger.State
+	Lane       ident.PublicKey
+	Entry      ident.CID
+	Number     int64 // in its lane
+	Descriptor []byte
+}
+
+// Introduced returns what is known of a segment; the zero value if nothing is. It
+// costs the same however many segments there are.
+func (s *Store) Introduced(vault, segment ident.CID) (Introduction, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return Introduction{}, err
+	}
+	var out Introduction
+	err = v.read(func(x index) error {
+		state, lane, err := x.state(segment)
+		if err != nil || state == ledger.SegmentUnknown {
+			return err
+		}
+		in, _, err := x.introduction(segment)
+		out = Introduction{state, lane, in.entry, in.number, slices.Clone(in.descriptor)}
+		return err
+	})
+	return out, err
+}

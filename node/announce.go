@@ -1,0 +1,139 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/internal/bg"
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/p2p"
+)
+
+// publisher is what an announcer needs of the network.
+type publisher interface {
+	ProvideVault(ctx context.Context, vault ident.CID) error
+	ProvideOwner(ctx context.Context, owner [ident.HashSize]byte) error
+	PutHint(ctx context.Context, hint ident.Signed) (held int, err error)
+	Node(ctx context.Context, key ident.PublicKey) (p2p.Node, error)
+	Addrs() []string
+}
+
+// announcer tells the DHT of which vaults this node is a member, so that they are
+// found by their ID or by their owner. What was said once the network says again by
+// itself; a hint is signed anew now and then, because addresses change.
+type announcer struct {
+	network publisher
+	key     ident.PrivateKey
+	vaults  func(ctx context.Context) ([]ident.Signed, error) // first charters
+	now     clock
+	log     *slog.Logger
+	loop    *bg.Loop
+
+	mu   sync.Mutex
+	said map[ident.CID]time.Time // when it was last said, to somebody who heard it
+}
+
+const (
+	announceEvery = 12 * time.Hour
+	announceRetry = 30 * time.Second
+	announceLimit = 30 * time.Second // for one vault
+)
+
+func newAnnouncer(network publisher, key ident.PrivateKey, vaults func(ctx context.Context) ([]ident.Signed, error), now clock, log *slog.Logger) *announcer {
+	a := &announcer{network: network, key: key, vaults: vaults, now: now, log: log, said: map[ident.CID]time.Time{}}
+	a.loop = bg.NewLoop("announce vaults", announceRetry, a.run, bg.AtOnce(), bg.Log(log))
+	return a
+}
+
+// run announces the vaults whose turn it is.
+func (a *announcer) run(ctx context.Context) error {
+	charters, err := a.vaults(ctx)
+	if err != nil {
+		return nil // a paused volume: its vaults are known when it is back
+	}
+	var failed error
+	for _, c := range charters {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !a.due(c.CID()) {
+			continue
+		}
+		err := a.announce(ctx, c)
+		if err == nil {
+			a.done(c.CID())
+		} else if !errors.Is(err, p2p.ErrUnreachable) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+func (a *announcer) due(vault ident.CID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t, ok := a.said[vault]
+	return !ok || a.now().Sub(t) >= announceEvery
+}
+
+func (a *announcer) done(vault ident.CID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.said[vault] = a.now()
+}
+
+// announce says that this node is a member of a vault, and where the others are.
+func (a *announcer) announce(ctx context.Context, signed ident.Signed) error {
+	charter, err := ledger.VerifyFirstCharter(signed)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, announceLimit)
+	defer cancel()
+	vault := charter.ID()
+	hint, err := ledger.SignVaultHint(a.key, ledger.VaultHint{
+		Charter: signed, Members: a.members(ctx, charter), Seq: ledger.Millis(a.now()),
+	})
+	if err != nil {
+		return err
+	}
+	errs := []error{a.network.ProvideVault(ctx, vault), a.network.ProvideOwner(ctx, charter.Owner.ID())}
+	held, err := a.network.PutHint(ctx, hint)
+	a.log.Debug("vault announced", "vault", vault.String(), "hint_held_by", held)
+	return errors.Join(append(errs, err)...)
+}
+
+// members says where the members' nodes are, as far as that is known.
+func (a *announcer) members(ctx context.Context, charter ledger.Charter) []ledger.HintMember {
+	found := map[ident.PublicKey][]string{a.key.Public(): bare(a.network.Addrs())}
+	for _, m := range charter.Members {
+		if _, ok := found[m.Node]; ok {
+			continue
+		}
+		if n, err := a.network.Node(ctx, m.Node); err == nil && len(n.Addrs) > 0 {
+			found[m.Node] = n.Addrs
+		}
+	}
+	var members []ledger.HintMember
+	for _, node := range slices.SortedFunc(maps.Keys(found), ident.PublicKey.Compare) {
+		addrs := found[node]
+		members = append(members, ledger.HintMember{Node: node, Addrs: addrs[:min(len(addrs), ledger.MaxAddrs)]})
+	}
+	return members
+}
+
+// bare takes the node's name off its addresses.
+func bare(addrs []string) []string {
+	out := make([]string, len(addrs))
+	for i, a := range addrs {
+		out[i], _, _ = strings.Cut(a, "/p2p/")
+	}
+	return out
+}

@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/p2p/shardrpc"
+)
+
+// This file holds the one rule of who may use a shelf.
+//
+// SPEC: shards are served to the charter's devices and to the nodes of its members;
+// a device is whoever's key stands in a grant that the vault's owner has signed. So
+// whoever holds the owner key is let in as well: he signs himself a grant.
+
+// shelf is what this node offers to devices and members: the backend of the shard
+// protocol.
+type shelf struct {
+	keys       keyring
+	volume     *volume
+	vaultQuota int64 // bytes that one vault may use, 0 for no limit
+	stamp      stamp
+}
+
+// stamp is what goes with every piece of work: the time, and the counters.
+type stamp struct {
+	now    clock
+	meters *meters
+}
+
+var _ shardrpc.Backend = (*shelf)(nil)
+
+// Open implements shardrpc.Backend.
+func (s *shelf) Open(ctx context.Context, peer ident.PublicKey, vault ident.CID, c shardrpc.Credential) (shardrpc.Session, error) {
+	v := &session{shelf: s, vault: vault, peer: peer, signed: c.Charter}
+	err := s.volume.use(ctx, func(p *parts) (err error) {
+		if v.signed.IsZero() {
+			if v.signed, err = p.knownCharter(vault); err != nil {
+				return err
+			}
+		}
+		if v.charter, err = s.admit(vault, v.signed, c.Successors); err != nil {
+			return err
+		}
+		v.grant, err = granted(v.charter, peer, c.Grant)
+		if err != nil {
+			return err
+		}
+		return v.allowed(p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// knownCharter finds the charter for a peer that has not shown it.
+func (p *parts) knownCharter(vault ident.CID) (ident.Signed, error) {
+	if all, err := p.member.Charters(vault); err == nil && len(all) > 0 {
+		return all[0], nil
+	}
+	charter, known, err := p.book.charter(vault)
+	if err == nil && !known {
+		err = shardrpc.ErrUnknownVault
+	}
+	return charter, err
+}
+
+// admit verifies that a charter is the vault's, and that this node may hold for it.
+func (s *shelf) admit(vault ident.CID, signed ident.Signed, successors []ident.Signed) (ledger.Charter, error) {
+	charter, err := ledger.VerifyFirstCharter(signed)
+	switch {
+	case err != nil:
+		return charter, fmt.Errorf("%w: the charter does not verify", shardrpc.ErrForbidden)
+	case charter.ID() != vault:
+		return charter, fmt.Errorf("%w: the charter is another vault's", shardrpc.ErrForbidden)
+	case len(successors) > 0:
+		return charter, fmt.Errorf("%w: this version knows first charters only", shardrpc.ErrForbidden)
+	case charter.Network != s.keys.cert.Network:
+		return charter, fmt.Errorf("%w: the vault belongs to network %s", shardrpc.ErrForbidden, charter.Network)
+	case !charter.Admits(s.keys.cert.Operator):
+		return charter, fmt.Errorf("%w: the charter does not admit this operator", shardrpc.ErrForbidden)
+	}
+	return charter, nil
+}
+
+// granted verifies the grant that a peer shows. A member's node needs none, and gets
+// the zero one.
+func granted(charter ledger.Charter, peer ident.PublicKey, signed ident.Signed) (ledger.Grant, error) {
+	if signed.IsZero() {
+		if _, ok := charter.MemberByNode(peer); ok {
+			return ledger.Grant{}, nil
+		}
+		return ledger.Grant{}, fmt.Errorf("%w: no grant", shardrpc.ErrForbidden)
+	}
+	grant, err := ledger.VerifyGrant(signed, charter.Owner, charter.ID())
+	switch {
+	case err != nil:
+		return grant, fmt.Errorf("%w: the grant does not verify", shardrpc.ErrForbidden)
+	case grant.Device != peer:
+		return grant, fmt.Errorf("%w: the grant is another device's", shardrpc.ErrForbidden)
+	}
+	return grant, nil
+}
+
+// session is one device, or one member's node, in one vault.
+type session struct {
+	*shelf
+	vault   ident.CID
+	charter ledger.Charter
+	signed  ident.Signed
+	peer    ident.PublicKey
+	grant   ledger.Grant // zero for a member's node
+}
+
+// allowed judges what can have ended since the session began.
+func (s *session) allowed(p *parts) error {
+	switch {
+	case s.grant.Device.IsZero():
+		return nil
+	case s.grant.ValidAt(s.stamp.now()) != nil:
+		return fmt.Errorf("%w: the grant has expired", shardrpc.ErrForbidden)
+	case p.member.Revoked(s.vault, s.peer):
+		return fmt.Errorf("%w: the grant was revoked", shardrpc.ErrForbidden)
+	}
+	return nil
+}
+
+// writer judges, besides, whether the peer may add.
+func (s *session) writer() error {
+	switch {
+	case s.grant.Device.IsZero():
+		return fmt.Errorf("%w: members do not add", shardrpc.ErrForbidden)
+	case !s.grant.Rights.CanAppend():
+		return fmt.Errorf("%w: the device may not add", shardrpc.ErrForbidden)
+	}
+	return nil
+}
+
+// use is volume.use for as long as the peer is allowed.
+func (s *session) use(ctx context.Context, f func(p *parts) error) error {
+	return s.volume.use(ctx, func(p *parts) error {
+		if err := s.allowed(p); err != nil {
+			return err
+		}
+		return f(p)
+	})
+}

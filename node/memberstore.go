@@ -1,0 +1,177 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/ledger/member"
+	"holdfast/p2p/ledgerrpc"
+	"holdfast/store"
+)
+
+// use is volume.use in the words of the ledger protocol.
+func (l *ledgers) use(ctx context.Context, f func(p *parts) error) error {
+	return refusal(l.volume.use(ctx, f))
+}
+
+// refusal turns what the store of a member says into what the protocol knows.
+func refusal(err error) error {
+	for _, pair := range [][2]error{
+		{store.ErrPaused, ledgerrpc.ErrPaused},
+		{member.ErrUnknownVault, ledgerrpc.ErrUnknownVault},
+	} {
+		if errors.Is(err, pair[0]) && !errors.Is(err, pair[1]) {
+			return fmt.Errorf("%w (%w)", pair[1], err)
+		}
+	}
+	return err
+}
+
+// charter returns the charter of a vault of which this node is a member.
+func (p *parts) charter(vault ident.CID) (ledger.Charter, error) {
+	all, err := p.member.Charters(vault)
+	if err != nil {
+		return ledger.Charter{}, err
+	}
+	return ledger.VerifyFirstCharter(all[0])
+}
+
+// Charters implements ledgerrpc.Reader.
+func (l *ledgers) Charters(ctx context.Context, vault ident.CID) (out []ident.Signed, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		out, err = p.member.Charters(vault)
+		return err
+	})
+	return out, err
+}
+
+// Vaults implements ledgerrpc.Reader.
+func (l *ledgers) Vaults(ctx context.Context, owner [ident.HashSize]byte) (out []ident.Signed, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		out = p.member.Vaults(owner)
+		return nil
+	})
+	return out, err
+}
+
+// Heads implements ledgerrpc.Reader.
+func (l *ledgers) Heads(ctx context.Context, vault ident.CID, nonce [16]byte) (ident.Signed, error) {
+	return l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Heads(vault, nonce) })
+}
+
+// signed gives out what the member's store has signed, if the volume is still there
+// then: a word that was kept on a volume that is gone was not kept.
+func (l *ledgers) signed(ctx context.Context, f func(p *parts) (ident.Signed, error)) (ident.Signed, error) {
+	var s ident.Signed
+	err := l.use(ctx, func(p *parts) (err error) {
+		s, err = f(p)
+		return err
+	})
+	if err != nil {
+		return ident.Signed{}, err
+	}
+	return s, nil
+}
+
+// Links implements ledgerrpc.Reader.
+func (l *ledgers) Links(ctx context.Context, vault ident.CID, lane ident.PublicKey, from int64, limit int) (out [][]byte, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		out, err = p.member.Links(vault, lane, from, limit)
+		return err
+	})
+	return out, err
+}
+
+// Body implements ledgerrpc.Reader.
+func (l *ledgers) Body(ctx context.Context, vault, body ident.CID) (out []byte, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		out, err = p.member.Body(vault, body)
+		return err
+	})
+	return out, err
+}
+
+// Accept implements ledgerrpc.Voter.
+func (l *ledgers) Accept(ctx context.Context, charter ident.Signed) (ident.Signed, error) {
+	word, err := l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Accept(charter) })
+	if err == nil {
+		l.accepted()
+	}
+	return word, err
+}
+
+// Propose implements ledgerrpc.Voter.
+func (l *ledgers) Propose(ctx context.Context, vault ident.CID, proposal, entry ident.Signed, body []byte) (ident.Signed, error) {
+	vote, err := l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Propose(vault, proposal, entry, body) })
+	if err == nil {
+		l.stamp.meters.votes.Inc()
+	}
+	return vote, err
+}
+
+// Segments implements ledgerrpc.Voter.
+func (l *ledgers) Segments(ctx context.Context, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
+	return l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Segments(vault, nonce, segments) })
+}
+
+// Certify implements ledgerrpc.Voter.
+func (l *ledgers) Certify(ctx context.Context, vault ident.CID, certificate []byte) (ident.Signed, error) {
+	ack, err := l.signed(ctx, func(p *parts) (ident.Signed, error) {
+		ack, err := p.member.Certify(vault, certificate)
+		if err == nil {
+			l.mark(p, vault, certificate)
+		}
+		return ack, err
+	})
+	if err == nil {
+		l.stamp.meters.acks.Inc()
+	}
+	return ack, err
+}
+
+// Adopt implements ledgerrpc.Voter.
+func (l *ledgers) Adopt(ctx context.Context, vault ident.CID, link, body []byte) error {
+	parsed, err := ledger.ParseLink(link)
+	if err != nil {
+		return err
+	}
+	parsed.Body = body
+	return l.use(ctx, func(p *parts) error {
+		if err := p.member.Adopt(vault, parsed); err != nil {
+			return err
+		}
+		l.mark(p, vault, parsed.Cert)
+		return nil
+	})
+}
+
+// mark tells the book which shards here belong to a certified entry. If that fails
+// they stay provisional, and the members are asked when their time has passed.
+func (l *ledgers) mark(p *parts, vault ident.CID, certificate []byte) {
+	segments, err := p.introduced(vault, certificate)
+	if err == nil {
+		err = p.book.certified(vault, segments)
+	}
+	if err != nil {
+		l.log.Warn("shards of a certified entry not marked", "vault", vault.String(), "error", err)
+	}
+}
+
+// introduced returns the segments that a certified entry introduces.
+func (p *parts) introduced(vault ident.CID, certificate []byte) ([]ident.CID, error) {
+	return nil, nil
+}
+
+// AddPlacement implements ledgerrpc.Placer.
+func (l *ledgers) AddPlacement(ctx context.Context, vault ident.CID, pl ledgerrpc.Placement) error {
+	return l.use(ctx, func(p *parts) error { return ledgerrpc.ErrNotFound })
+}
+
+// Placements implements ledgerrpc.Placer.
+func (l *ledgers) Placements(ctx context.Context, vault ident.CID, segments []ident.CID) (out []ledgerrpc.Placement, err error) {
+	err = l.use(ctx, func(p *parts) error { return nil })
+	return out, err
+}

@@ -1,0 +1,206 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"holdfast/internal/bg"
+	"holdfast/internal/ident"
+	"holdfast/p2p"
+	"holdfast/p2p/ledgerrpc"
+	"holdfast/p2p/rpc"
+	"holdfast/p2p/shardrpc"
+)
+
+type clock = func() time.Time
+
+// Options are what the program around a node decides.
+type Options struct {
+	Now func() time.Time // time.Now if nil
+	Log *slog.Logger     // silent if nil
+}
+
+// Node is one node, assembled from its folder.
+type Node struct {
+	dir     string
+	config  Config
+	keys    keyring
+	log     *slog.Logger
+	now     clock
+	started time.Time
+
+	registry *prometheus.Registry
+	meters   *meters
+	unlock   func() error
+	admin    *admin
+	volume   *volume
+	host     *p2p.Host
+	around   neighbours
+	client   *ledgerrpc.Client
+	releaser *releaser
+	announce *announcer
+	sweeps   *bg.Loop
+
+	stopping atomic.Bool
+}
+
+// Open assembles the node whose folder is dir: it reads configuration and keys,
+// opens the volume, and begins to listen. Run makes it work. A volume that is not
+// there is no error: the node is then paused until it is. If Open fails it leaves
+// nothing open.
+func Open(ctx context.Context, dir string, o Options) (*Node, error) {
+	n := &Node{dir: dir, now: o.Now, log: o.Log, registry: prometheus.NewRegistry()}
+	if n.now == nil {
+		n.now = time.Now
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	n.started = n.now()
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open node: %w", err), n.close())
+	}
+	return n, nil
+}
+
+func (n *Node) open(ctx context.Context) (err error) {
+	if n.config, err = readConfig(n.dir); err != nil {
+		return err
+	}
+	if n.unlock, err = lockFolder(n.dir); err != nil {
+		return err
+	}
+	if n.keys, err = readKeys(n.dir); err != nil {
+		return err
+	}
+	n.meters = newMeters(n.registry)
+	if n.admin, err = listenAdmin(n.dir, n.config.Admin); err != nil {
+		return err
+	}
+	if n.volume, err = newVolume(ctx, n.log, n.openParts); err != nil {
+		return err
+	}
+	if n.host, err = p2p.New(ctx, p2p.Config{
+		Key: n.keys.node, Listen: n.config.Listen, Network: n.config.Network, Bootstrap: n.config.Bootstrap,
+		Certificate: n.keys.signed, Space: n.space, Now: n.now, Log: n.log, Registerer: n.registry,
+	}); err != nil {
+		return err
+	}
+	n.around.nodes = n.host.Nodes
+	n.offer()
+	return nil
+}
+
+// offer registers what peers may ask for, and makes what works in the background.
+func (n *Node) offer() {
+	net, at := rpc.Over[p2p.Stream](n.host), stamp{n.now, n.meters}
+	n.announce = newAnnouncer(n.host, n.keys.node, n.memberships, n.now, n.log)
+	shardrpc.Serve(net, &shelf{keys: n.keys, volume: n.volume, vaultQuota: n.config.VaultQuota, stamp: at}, shardrpc.Limits{})
+	l := &ledgers{volume: n.volume, accepted: n.announce.loop.Trigger, operator: n.operatorOf, stamp: at, log: n.log}
+	ledgerrpc.Serve(net, ledgerrpc.Config{Reader: l, Voter: l, Placer: l, Admit: l.admit})
+	n.client = ledgerrpc.NewClient(net, ledgerrpc.Limits{})
+	n.releaser = &releaser{volume: n.volume, witnesses: remoteWitnesses{n.client}, stamp: at, log: n.log}
+	n.sweeps = bg.NewLoop("let go of provisional shards", time.Hour, n.releaser.sweep, bg.Jitter(10*time.Minute), bg.Log(n.log))
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.registerGauges(n.registry)
+}
+
+// memberships returns the first charters of the vaults of which this node is a member.
+func (n *Node) memberships(ctx context.Context) (out []ident.Signed, err error) {
+	err = n.volume.use(ctx, func(p *parts) error {
+		for _, v := range p.member.All() {
+			charters, err := p.member.Charters(v)
+			if err != nil {
+				return err
+			}
+			out = append(out, charters[:min(len(charters), 1)]...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// operatorOf tells whose node a peer is, zero if it is none.
+func (n *Node) operatorOf(ctx context.Context, peer ident.PublicKey) ident.PublicKey {
+	known, err := n.host.Node(ctx, peer)
+	if err != nil {
+		return ident.PublicKey{}
+	}
+	return known.Certificate.Operator
+}
+
+const (
+	watchEvery    = 500 * time.Millisecond // how soon a volume that is gone is noticed
+	writeEvery    = time.Second            // how long changes of the book may wait
+	shutdownLimit = 15 * time.Second
+)
+
+// Run works until ctx ends, then closes everything. It returns nil after a clean
+// shutdown.
+func (n *Node) Run(ctx context.Context) error {
+	n.log.Info("node starts", "node", PeerID(n.keys.cert.Node), "operator", n.keys.cert.Name, "network", n.keys.cert.Network, "addrs", n.host.Addrs())
+	g := &bg.Group{Log: n.log}
+	loop := func(name string, every time.Duration, f func(ctx context.Context) error, opts ...bg.Option) {
+		g.Go(name, bg.NewLoop(name, every, f, append(opts, bg.Log(n.log))...).Run)
+	}
+	g.Go("admin", func(ctx context.Context) error { return n.admin.serve(ctx, n.adminHandler(n.registry)) })
+	g.Go("network", n.host.Start)
+	g.Go("look around", n.around.run)
+	g.Go("announce", n.announce.loop.Run)
+	g.Go("provisional", n.sweeps.Run)
+	loop("watch volume", watchEvery, n.volume.watch)
+	loop("write book", writeEvery, n.writeBook)
+	loop("reconcile", 24*time.Hour, n.reconcile, bg.AtOnce())
+	<-ctx.Done()
+	n.stopping.Store(true)
+	n.log.Info("node stops")
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	err := errors.Join(g.Close(limit), n.close())
+	n.log.Info("node stopped")
+	return err
+}
+
+func (n *Node) writeBook(ctx context.Context) error {
+	err := n.volume.use(ctx, func(p *parts) error { return p.book.flush() })
+	if n.volume.paused() != nil {
+		return nil
+	}
+	return err
+}
+
+func (n *Node) reconcile(ctx context.Context) error {
+	err := n.volume.use(ctx, func(p *parts) error { return p.reconcile(ctx) })
+	if n.volume.paused() != nil {
+		return nil
+	}
+	return err
+}
+
+// close closes what is open, the network first so that nobody is half served.
+func (n *Node) close() error {
+	var errs []error
+	if n.client != nil {
+		n.client.Close()
+	}
+	if n.host != nil {
+		errs = append(errs, n.host.Close())
+	}
+	if n.admin != nil {
+		errs = append(errs, n.admin.close())
+	}
+	if n.volume != nil {
+		errs = append(errs, n.volume.close())
+	}
+	if n.unlock != nil {
+		errs = append(errs, n.unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,77 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"holdfast/ledger/member"
+	"holdfast/store"
+	"holdfast/store/disk"
+)
+
+// parts are what a volume holds, opened together and closed together.
+type parts struct {
+	dir    string
+	shelf  *disk.Disk
+	book   *book
+	member *member.Store
+
+	users sync.WaitGroup // operations that are using it
+	gone  chan struct{}  // closed when the volume is not there any more
+}
+
+// The names of what stands on a volume beside the shelf's own folders.
+const (
+	bookName   = "book.db"
+	ledgerName = "ledger"
+)
+
+// openParts opens the volume of a node. If it is not there, or belongs to another
+// node or vote key, the error is store.ErrPaused and nothing was written.
+func (n *Node) openParts(ctx context.Context) (*parts, error) {
+	dir := filepath.Join(n.dir, volumeName)
+	marker, err := disk.ReadMarker(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", store.ErrPaused, err)
+	}
+	if marker.Node != n.keys.cert.Node || marker.Vote != n.keys.cert.Vote {
+		return nil, fmt.Errorf("%w: %s belongs to another node or vote key", store.ErrPaused, dir)
+	}
+	p := &parts{dir: dir, gone: make(chan struct{})}
+	if err := n.fill(ctx, p, dir, marker.Volume); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID) (err error) {
+	p.shelf, err = disk.Open(ctx, disk.Config{Dir: dir, Capacity: n.config.Capacity, Volume: id, Now: n.now, Report: n.meters.report(n.log)})
+	if err != nil {
+		return err
+	}
+	if p.book, err = openBook(filepath.Join(dir, bookName), ReceiptHold, n.now); err != nil {
+		return err
+	}
+	p.member, err = member.Open(member.Config{
+		Dir: filepath.Join(dir, ledgerName), Operator: n.keys.cert.Operator, Node: n.keys.cert.Node, Vote: n.keys.vote, Now: n.now, Log: n.log,
+	})
+	return err
+}
+
+// close closes whatever is open.
+func (p *parts) close() error {
+	var err error
+	if p.member != nil {
+		err = errors.Join(err, p.member.Close())
+	}
+	if p.book != nil {
+		err = errors.Join(err, p.book.close())
+	}
+	if p.shelf != nil {
+		err = errors.Join(err, p.shelf.Close())
+	}
+	return err
+}

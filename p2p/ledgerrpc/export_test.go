@@ -1,0 +1,88 @@
+package ledgerrpc
+
+import (
+	"holdfast/internal/ident"
+	"holdfast/internal/wire"
+	"holdfast/ledger"
+)
+
+// What the tests outside of the package look at.
+var (
+	Refusals       = refusals
+	ParseSegments  = parseSegments
+	EncodeSegments = encodeSegments
+	ParseLinks     = parseLinks
+	PackHead       = packHead
+)
+
+// ParseHead reads what travels with a HeadError and encodes it again.
+func ParseHead(p []byte) ([]byte, error) {
+	h, err := parseHead(p)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Encode(h)
+}
+
+// Messages are examples of every message, by name.
+func Messages(vault, name ident.CID, lane ident.PublicKey, grant ident.Signed) map[string]any {
+	nonce := [16]byte{1, 2, 3}
+	return map[string]any{
+		"charters":            vaultRequest{Op: Charters, Vault: vault},
+		"vaults":              ownerRequest{Op: Vaults, Owner: lane.ID()},
+		"heads":               nonceRequest{Op: Heads, Vault: vault, Nonce: nonce},
+		"links":               linksRequest{Op: Links, Vault: vault, Lane: lane, From: 1, Limit: 100},
+		"body":                bodyRequest{Op: Body, Vault: vault, Body: name},
+		"body with a grant":   bodyRequest{Op: Body, Vault: vault, Body: name, Grant: grant},
+		"accept":              acceptRequest{Op: Accept, Parts: []uint64{2000}},
+		"propose":             vaultRequest{Op: Propose, Vault: vault, Parts: []uint64{400, 300, 1 << 20}},
+		"certify":             vaultRequest{Op: Certify, Vault: vault, Parts: []uint64{1000}},
+		"adopt":               vaultRequest{Op: Adopt, Vault: vault, Parts: []uint64{1300, 1 << 20}},
+		"segments":            nonceRequest{Op: Segments, Vault: vault, Nonce: nonce, Parts: []uint64{72}},
+		"place":               vaultRequest{Op: Place, Vault: vault, Parts: []uint64{600, 400}},
+		"placements":          vaultRequest{Op: Placements, Vault: vault, Parts: []uint64{72}},
+		"answer with a part":  answer{Parts: []uint64{300}},
+		"answer":              answer{},
+		"about a head":        head{Height: 7, Entry: name, Lock: ledger.Lock{Height: 8, Attempt: 0, Entry: name}},
+		"about an empty lane": head{},
+	}
+}
+
+// Parse reads a frame as the message of its verb and returns it encoded again, or
+// nil.
+func Parse(p []byte) []byte {
+	var h header
+	if decode(p, &h) != nil {
+		return nil
+	}
+	try := func(v any, err error) []byte {
+		if err != nil {
+			return nil
+		}
+		return wire.MustEncode(v)
+	}
+	switch h.Op {
+	case Vaults:
+		var m ownerRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Heads, Segments:
+		var m nonceRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Links:
+		m, err := parseLinks(p)
+		return try(m, err)
+	case Body:
+		var m bodyRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Accept:
+		var m acceptRequest
+		err := decode(p, &m)
+		return try(m, err)
+	}
+	var m vaultRequest
+	err := decode(p, &m)
+	return try(m, err)
+}

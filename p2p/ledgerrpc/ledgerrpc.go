@@ -1,0 +1,119 @@
+package ledgerrpc
+
+import (
+	"context"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/p2p/rpc"
+)
+
+// Protocol is the name under which streams are opened and served.
+const Protocol = "ledger/1"
+
+// Limits bounds what a peer can cost.
+type Limits = rpc.Limits
+
+// MaxLinks is how many links one answer holds at most.
+const MaxLinks = 1024
+
+// Reader is what anybody may ask a member, and for bodies whoever is let. The same
+// interface stands on both sides of the wire: Member asks, and Serve answers from
+// one. It is safe for concurrent use.
+//
+// What comes over the wire has been checked for size and form, and against the name
+// it was asked by; signatures are the caller's to verify. An error that came from a
+// member, or on the way to it, is a *rpc.PeerError.
+type Reader interface {
+	// Charters returns the vault's charters in order; the first one's CID is the vault.
+	Charters(ctx context.Context, vault ident.CID) ([]ident.Signed, error)
+
+	// Vaults returns the first charters of an owner's vaults, at most 16; none is no
+	// error.
+	Vaults(ctx context.Context, owner [ident.HashSize]byte) ([]ident.Signed, error)
+
+	// Heads returns the member's signed heads over this nonce.
+	Heads(ctx context.Context, vault ident.CID, nonce [16]byte) (ident.Signed, error)
+
+	// Links returns up to limit encoded links of a lane, without bodies, from a height
+	// on. They may be fewer than there are; none means that there are no more.
+	Links(ctx context.Context, vault ident.CID, lane ident.PublicKey, from int64, limit int) ([][]byte, error)
+
+	// Body returns the body of an entry, by its CID.
+	Body(ctx context.Context, vault, body ident.CID) ([]byte, error)
+}
+
+// Voter is what makes a member's ledger grow. Everything may be repeated.
+type Voter interface {
+	// Accept asks the member to keep a new vault and returns its acceptance.
+	Accept(ctx context.Context, charter ident.Signed) (ident.Signed, error)
+
+	// Propose asks for a vote.
+	Propose(ctx context.Context, vault ident.CID, proposal, entry ident.Signed, body []byte) (ident.Signed, error)
+
+	// Certify hands over an encoded certificate and returns the ack.
+	Certify(ctx context.Context, vault ident.CID, certificate []byte) (ident.Signed, error)
+
+	// Adopt hands over an encoded link without its body, and the body: how a member
+	// that is behind catches up, in order of height.
+	Adopt(ctx context.Context, vault ident.CID, link, body []byte) error
+
+	// Segments asks for the member's signed word on each of up to ledger.MaxStates
+	// segments.
+	Segments(ctx context.Context, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error)
+}
+
+// Placer keeps later placements: receipts of holders that were found after the
+// commit, each with its holder's certificate.
+type Placer interface {
+	AddPlacement(ctx context.Context, vault ident.CID, p Placement) error
+
+	// Placements returns those that are known for any of up to ledger.MaxStates
+	// segments.
+	Placements(ctx context.Context, vault ident.CID, segments []ident.CID) ([]Placement, error)
+}
+
+// Placement is one later receipt.
+type Placement struct {
+	Receipt     ident.Signed
+	Certificate ident.Signed // the holder's node certificate
+}
+
+// Verb is what is asked of a member.
+type Verb string
+
+// The verbs, in the words of docs/protocol.md.
+const (
+	Charters   Verb = "charters"
+	Vaults     Verb = "vaults"
+	Heads      Verb = "heads"
+	Links      Verb = "links"
+	Body       Verb = "body"
+	Accept     Verb = "accept"
+	Propose    Verb = "propose"
+	Certify    Verb = "certify"
+	Adopt      Verb = "adopt"
+	Segments   Verb = "segments"
+	Place      Verb = "place"
+	Placements Verb = "placements"
+)
+
+// Request is what is known of a request when its frame has come, and none of what
+// follows it.
+type Request struct {
+	Peer  ident.PublicKey // the channel's key: it is proved
+	Verb  Verb
+	Vault ident.CID    // zero for Vaults and Accept
+	Grant ident.Signed // shown by the peer, not verified; zero if it shows none
+}
+
+const (
+	maxVaults    = 16
+	maxCharters  = 1024
+	maxPage      = 8 << 20 // links or placements in one answer
+	maxProposal  = 32 << 20
+	maxPlaced    = 4096 // placements in one answer
+	signedRoom   = 1 << 10
+	maxAnswer    = ledger.MaxBody + signedRoom
+	maxShortLink = ledger.MaxEntry + ledger.MaxCertificate + 2*signedRoom
+)

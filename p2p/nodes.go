@@ -1,0 +1,51 @@
+package p2p
+
+import (
+	"context"
+	"fmt"
+
+	"holdfast/internal/ident"
+)
+
+// maxVisits bounds how many nodes one survey greets.
+const maxVisits = 2048
+
+// Nodes returns the other storage nodes of the network that are up, sorted by node
+// key: those that are known, those of the DHT, and whoever they lead to. Each has
+// answered a hello within the last seconds. It returns when all have answered; a
+// node that is down delays it by a few seconds the first time, and by half a second
+// while that is fresh in memory. With none, a node gets an empty list, a client
+// ErrUnreachable. If the context ends first, what was found comes with its error.
+func (h *Host) Nodes(ctx context.Context) ([]Node, error) {
+	seeds := h.everybody()
+	if d := h.table(); d != nil {
+		seeds = append(seeds, d.RoutingTable().ListPeers()...)
+	}
+	nodes, err := h.survey(ctx, ident.CID{}, seeds)
+	if err == nil && len(nodes) == 0 && !h.isNode() {
+		err = ErrUnreachable
+	}
+	if err != nil {
+		return nodes, fmt.Errorf("find nodes: %w", err)
+	}
+	return nodes, nil
+}
+
+// Node returns what is known of one node: from its own word, or from its record in
+// the DHT, or by asking it. ErrNotFound or ErrUnreachable if there is neither.
+func (h *Host) Node(ctx context.Context, key ident.PublicKey) (Node, error) {
+	p, err := peerOf(key)
+	if err != nil {
+		return Node{}, err
+	}
+	e, _ := h.nodes.get(key)
+	if !e.Signed.IsZero() && e.Certificate.ValidAt(h.Now()) == nil {
+		return e.Node, nil
+	}
+	if len(e.addrs()) > 0 {
+		if n, err := h.greet(ctx, p, 0); err == nil {
+			return n, nil
+		}
+	}
+	return h.record(ctx, key)
+}

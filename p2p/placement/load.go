@@ -1,0 +1,27 @@
+package placement
+
+import "holdfast/internal/ident"
+
+// load counts the shards of one segment that are placed, by who would lose them
+// together.
+type load struct {
+	node map[int]int
+	op   map[ident.PublicKey]int
+	zone map[string]int
+}
+
+// newLoad counts all shards but one.
+func newLoad(nodes []Candidate, placed []int, but int) load {
+	l := load{make(map[int]int), make(map[ident.PublicKey]int), make(map[string]int)}
+	for shard, i := range placed {
+		if shard == but || i < 0 || i >= len(nodes) {
+			continue
+		}
+		l.node[i]++
+		l.op[nodes[i].Operator]++
+		l.zone[nodes[i].Zone]++
+	}
+	return l
+}
+
+func (l load) operator(nodes []Candidate, i int) int { return l.op[nodes[i].Operator] }

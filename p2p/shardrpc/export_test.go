@@ -1,0 +1,102 @@
+package shardrpc
+
+import (
+	"holdfast/internal/ident"
+	"holdfast/internal/wire"
+)
+
+// What the tests outside of the package look at.
+var (
+	Refusals   = refusals
+	ParseRefs  = parseRefs
+	EncodeRefs = encodeRefs
+	Greeting   = greeting
+)
+
+// Messages are examples of every message, by name.
+func Messages(vault, segment ident.CID, descriptor []byte, n Nonce) map[string]any {
+	return map[string]any{
+		"auth":            authRequest{Op: opAuth, Vault: vault, Grant: true, Parts: []uint64{2000, 300}},
+		"auth, nothing":   authRequest{Op: opAuth, Vault: vault},
+		"put":             putRequest{Op: opPut, Nonce: n, Index: 1, Descriptor: descriptor},
+		"get":             getRequest{Op: opGet, Segment: segment, Index: 0},
+		"get, answer":     getAnswer{Size: 8 << 20},
+		"range":           rangeRequest{Op: opRange, Segment: segment, Index: 1, Off: 65536, N: 16384},
+		"yes":             okAnswer{},
+		"has":             hasRequest{Op: opHas, Parts: []uint64{80}},
+		"has, answer":     hasAnswer{Has: []byte{1, 0}},
+		"receipt":         receiptRequest{Op: opReceipt, Nonce: n, Parts: []uint64{80}},
+		"receipt, answer": receiptAnswer{Parts: []uint64{600}},
+		"info":            infoRequest{Op: opInfo},
+		"info, answer":    infoAnswer{Capacity: 1 << 40, Free: 1 << 39, Used: 7, Quota: 1 << 30, Network: "test-net", Clock: 1700000000000},
+	}
+}
+
+// Parse reads a frame as every message and returns, encoded again, the one of that
+// verb, or nil.
+func Parse(p []byte) []byte {
+	var h header
+	if decode(p, &h) != nil {
+		return nil
+	}
+	try := func(v any, err error) []byte {
+		if err != nil {
+			return nil
+		}
+		return wire.MustEncode(v)
+	}
+	switch h.Op {
+	case opAuth:
+		var m authRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case opPut:
+		m, _, err := parsePut(p)
+		return try(m, err)
+	case opGet:
+		var m getRequest
+		err := decode(p, &m)
+		if err == nil {
+			_, err = parseRef(m.Segment, m.Index)
+		}
+		return try(m, err)
+	case opRange:
+		var m rangeRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case opHas:
+		var m hasRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case opReceipt:
+		var m receiptRequest
+		err := decode(p, &m)
+		return try(m, err)
+	}
+	return nil
+}
+
+// ParseAnswers reads a frame as every answer.
+func ParseAnswers(p []byte) {
+	var (
+		get     getAnswer
+		has     hasAnswer
+		receipt receiptAnswer
+		info    infoAnswer
+	)
+	_ = wire.Decode(p, &get)
+	if wire.Decode(p, &has) == nil {
+		_ = checkHas(has.Has, 2)
+	}
+	if wire.Decode(p, &receipt) == nil {
+		_ = receiptBounds.Check(receipt.Parts)
+	}
+	if wire.Decode(p, &info) == nil {
+		_, _ = info.info()
+	}
+}
+
+// ParseCredential puts together what auth has brought.
+func ParseCredential(grant bool, parts [][]byte) (Credential, error) {
+	return authRequest{Grant: grant}.credential(parts)
+}

@@ -1,0 +1,87 @@
+package testnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"holdfast/node"
+)
+
+const (
+	readyLimit = 60 * time.Second
+	askEvery   = 20 * time.Millisecond
+
+	// enoughPeers is how many others a node must know to count as ready in a large
+	// network; in a small one, all that are up.
+	enoughPeers = 8
+)
+
+// ErrNotReady says that nodes were not ready in time.
+var ErrNotReady = errors.New("the network did not become ready in time")
+
+// AwaitReady waits until every node that is up serves and knows enough of the
+// others. Those that are dead, held or paused are not waited for.
+func (n *Network) AwaitReady(ctx context.Context) error {
+	var names []string
+	for _, s := range n.Status(ctx) {
+		if s.State == StateRunning || s.State == StateSilent {
+			names = append(names, s.Name)
+		}
+	}
+	return n.awaitReady(ctx, names)
+}
+
+// awaitReady waits for these nodes.
+func (n *Network) awaitReady(ctx context.Context, names []string) error {
+	others := -1
+	for _, name := range n.Names() {
+		if n.state(name).up() {
+			others++
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, name := range names {
+		g.Go(func() error {
+			return n.await(ctx, name, func(s node.Status) bool {
+				return s.State == node.StateServing && s.Peers >= min(others, enoughPeers)
+			})
+		})
+	}
+	return g.Wait()
+}
+
+// awaitState waits until a node says that it is in a state.
+func (n *Network) awaitState(ctx context.Context, name, state string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	return n.await(ctx, name, func(s node.Status) bool { return s.State == state })
+}
+
+func (n *Network) await(ctx context.Context, name string, ok func(node.Status) bool) error {
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		s, err := node.Ask(ctx, n.NodeDir(name))
+		if err == nil && ok(s) {
+			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%s with %d peers %s", s.State, s.Peers, s.Reason)
+		}
+		if n.state(name).pid == 0 {
+			return fmt.Errorf("%w: %s ended; see %s", ErrNotReady, name, filepath.Join(n.NodeDir(name), logName))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s: %w", ErrNotReady, name, err)
+		case <-tick.C:
+		}
+	}
+}

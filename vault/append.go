@@ -1,0 +1,301 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"holdfast/internal/atomicfile"
+	"holdfast/internal/ident"
+	"holdfast/internal/wire"
+	"holdfast/ledger"
+)
+
+// Final is an entry that a quorum has on disk.
+type Final struct {
+	Link    Link
+	Acks    int // members that have the certificate
+	Members int
+}
+
+// OnAll reports whether every member has it.
+func (f Final) OnAll() bool { return f.Acks == f.Members }
+
+// draft is an entry before it is certified. It is on disk before the first member
+// sees it: a writer that comes back offers the same entry again, never another one
+// at its height.
+type draft struct {
+	V     int64        `cbor:"v"`
+	Entry ident.Signed `cbor:"entry"`
+	Body  []byte       `cbor:"body"`
+}
+
+const draftName = "draft"
+
+func (s *Session) draftPath() string {
+	return filepath.Join(s.home.vaultDir(s.profile.Name), draftName)
+}
+
+// append adds an entry to a lane: it is signed, kept as a draft, voted for by a
+// quorum, certified, and stored by a quorum. The lane's head is the one of the last
+// Sync. Only an entry that comes back from here has been acknowledged.
+func (s *Session) append(ctx context.Context, key ident.PrivateKey, e ledger.Entry, body []byte) (Final, error) {
+	head, _ := s.history.head(key.Public())
+	e.Vault, e.Charter = s.vault, s.charter.CID()
+	e.Height, e.Prev = head.Entry.Height+1, head.CID
+	e.Body, e.Clock = ident.SumDagCBOR(body), s.options.Now().UnixMilli()
+	signed, err := ledger.SignEntry(key, e)
+	if err != nil {
+		return Final{}, fmt.Errorf("append entry: %w", err)
+	}
+	if err := s.keepDraft(draft{V: 1, Entry: signed, Body: body}); err != nil {
+		return Final{}, fmt.Errorf("append entry: %w", err)
+	}
+	return s.offer(ctx, key, signed, body)
+}
+
+// offer takes an entry through both phases, and removes its draft when it is final.
+func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.Signed, body []byte) (Final, error) {
+	e, err := ledger.VerifyEntry(signed)
+	if err != nil {
+		return Final{}, fmt.Errorf("offer entry: %w", err)
+	}
+	cert, err := s.propose(ctx, key, e, signed, body)
+	if err != nil {
+		return Final{}, fmt.Errorf("propose entry %d: %w", e.Height, err)
+	}
+	link := ledger.Link{V: 1, Entry: signed, Cert: cert, Body: body}
+	acks, err := s.certify(ctx, e, link)
+	if err != nil {
+		return Final{}, fmt.Errorf("certify entry %d: %w", e.Height, err)
+	}
+	link.Body = nil
+	encoded, err := link.Encode()
+	if err != nil {
+		return Final{}, err
+	}
+	l, err := s.verifyLink(encoded)
+	if err != nil {
+		return Final{}, err
+	}
+	s.history.keepBody(l, body)
+	if err := s.history.next(e); err == nil {
+		s.history.add(l)
+		s.history.keep(e, encoded)
+		if e.Lane == s.charter.Owner {
+			err = s.applyBody(l, body)
+		}
+	}
+	if _, err := s.remember(); err != nil {
+		return Final{}, err
+	}
+	return Final{l, acks, len(s.charter.Members)}, s.dropDraft()
+}
+
+// propose collects the votes of a quorum.
+func (s *Session) propose(ctx context.Context, key ident.PrivateKey, e ledger.Entry, entry ident.Signed, body []byte) ([]byte, error) {
+	proposal, err := ledger.SignProposal(key, ledger.Proposal{
+		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height},
+		Entry: e.CID(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	n := len(s.charter.Members)
+	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
+	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (ident.Signed, error) {
+		return s.voteOf(ctx, m, e, proposal, entry, body)
+	})
+	var votes []ident.Signed
+	for _, a := range answers {
+		if a.Err == nil {
+			votes = append(votes, a.Value)
+		}
+	}
+	if len(votes) < ledger.Quorum(n) {
+		return nil, refusal(answers, len(votes), ledger.Quorum(n))
+	}
+	return ledger.NewCertificate(votes, s.charter)
+}
+
+// voteOf asks one member for its vote; one that is behind is brought up to date
+// first.
+func (s *Session) voteOf(ctx context.Context, m ledger.Member, e ledger.Entry, proposal, entry ident.Signed, body []byte) (ident.Signed, error) {
+	vote, err := s.member(m).Propose(ctx, s.vault, proposal, entry, body)
+	if errors.Is(err, ledger.ErrBehind) {
+		if err := s.bringUp(ctx, m, e.Lane); err != nil {
+			return vote, fmt.Errorf("bring %s up to date: %w", m.Name, err)
+		}
+		vote, err = s.member(m).Propose(ctx, s.vault, proposal, entry, body)
+	}
+	if err != nil {
+		return vote, err
+	}
+	v, err := ledger.VerifyVote(vote, s.charter)
+	if err != nil {
+		return vote, err
+	}
+	if v.Operator != m.Operator || v.Entry != e.CID() {
+		return vote, fmt.Errorf("vote of %s: %w", m.Name, ErrFork)
+	}
+	return vote, nil
+}
+
+// bringUp hands a member what it lacks of the owner's lane and of a lane.
+func (s *Session) bringUp(ctx context.Context, m ledger.Member, lane ident.PublicKey) error {
+	var nonce [16]byte
+	signed, err := s.member(m).Heads(ctx, s.vault, nonce)
+	if err != nil {
+		return err
+	}
+	h, err := ledger.VerifyHeads(signed, s.charter, m, nonce)
+	if err != nil {
+		return err
+	}
+	for _, l := range []ident.PublicKey{s.charter.Owner, lane} {
+		if err := s.catchUp(ctx, m, l, laneHeight(h, l)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certify hands the certificate to all members and counts the acks. A member that
+// has not seen the proposal gets the whole link.
+func (s *Session) certify(ctx context.Context, e ledger.Entry, link ledger.Link) (acks int, err error) {
+	short, err := ledger.Link{Entry: link.Entry, Cert: link.Cert}.Encode()
+	if err != nil {
+		return 0, err
+	}
+	n := len(s.charter.Members)
+	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
+	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
+		signed, err := s.member(m).Certify(ctx, s.vault, link.Cert)
+		if err != nil && ctx.Err() == nil {
+			if err := s.bringUp(ctx, m, e.Lane); err != nil {
+				return struct{}{}, err
+			}
+			if err := s.member(m).Adopt(ctx, s.vault, short, link.Body); err != nil {
+				return struct{}{}, err
+			}
+			signed, err = s.member(m).Certify(ctx, s.vault, link.Cert)
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		a, err := ledger.VerifyAck(signed, s.charter)
+		if err == nil && (a.Operator != m.Operator || a.Entry != e.CID()) {
+			err = ErrFork
+		}
+		return struct{}{}, err
+	})
+	acks = succeeded(answers)
+	if acks < ledger.Quorum(n) {
+		return acks, refusal(answers, acks, ledger.Quorum(n))
+	}
+	return acks, nil
+}
+
+// refusal says why too few members agreed: with the reason that most of them gave,
+// if they gave one, else that they are out of reach.
+func refusal[T any](answers []answer[T], have, need int) error {
+	var said error
+	for _, a := range answers {
+		if a.Err == nil {
+			continue
+		}
+		said = errors.Join(said, fmt.Errorf("%s: %w", a.Member.Name, a.Err))
+	}
+	return fmt.Errorf("%w: %d of the %d needed agreed: %w", ErrNoQuorum, have, need, said)
+}
+
+func (s *Session) keepDraft(d draft) error {
+	data, err := wire.Encode(d)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(s.draftPath(), data, 0o600)
+}
+
+func (s *Session) dropDraft() error {
+	if err := os.Remove(s.draftPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// resume finishes what an interrupted run has begun: the draft of this machine, or
+// an entry of this lane on which a member holds a lock. It is called before a new
+// entry is made.
+func (s *Session) resume(ctx context.Context) error {
+	data, err := readLimited(s.draftPath(), ledger.MaxBody+linkLimit)
+	if errors.Is(err, os.ErrNotExist) {
+		return s.resumeLocked(ctx, s.profile.Device)
+	}
+	if err != nil {
+		return fmt.Errorf("read draft: %w", err)
+	}
+	var d draft
+	if err := wire.Decode(data, &d); err != nil {
+		s.warn("the draft of an interrupted run is damaged and was dropped")
+		return errors.Join(s.dropDraft(), s.resumeLocked(ctx, s.profile.Device))
+	}
+	return s.resumeEntry(ctx, s.profile.Device, d.Entry, d.Body)
+}
+
+// resumeEntry offers an entry again unless its height is taken.
+func (s *Session) resumeEntry(ctx context.Context, key ident.PrivateKey, signed ident.Signed, body []byte) error {
+	e, err := ledger.VerifyEntry(signed)
+	if err != nil || e.Lane != key.Public() || e.Vault != s.vault || e.Height <= s.history.height(e.Lane) {
+		return s.dropDraft()
+	}
+	if _, err := s.offer(ctx, key, signed, body); err != nil {
+		if errors.Is(err, ErrNoQuorum) && !s.lockedSomewhere(e.Lane) {
+			s.warn("an interrupted run could not be finished (%v); its data is sent again", err)
+			return s.dropDraft()
+		}
+		return fmt.Errorf("finish an interrupted run: %w", err)
+	}
+	return nil
+}
+
+// lockedSomewhere reports whether a member that answered holds a lock in a lane.
+func (s *Session) lockedSomewhere(lane ident.PublicKey) bool {
+	for _, a := range s.heard {
+		if a.Err == nil && s.openLock(a.Value, lane) != (ledger.Lock{}) {
+			return true
+		}
+	}
+	return false
+}
+
+// openLock returns a member's lock above the head of a lane, or none.
+func (s *Session) openLock(h ledger.Heads, lane ident.PublicKey) ledger.Lock {
+	if l := h.Lane(lane).Lock; l.Height > s.history.height(lane) {
+		return l
+	}
+	return ledger.Lock{}
+}
+
+// resumeLocked finds an entry of a lane that members have locked and nobody has
+// certified: its key signed it and the draft is lost.
+func (s *Session) resumeLocked(ctx context.Context, key ident.PrivateKey) error {
+	for _, a := range s.heard {
+		if a.Err != nil {
+			continue
+		}
+		lock := s.openLock(a.Value, key.Public())
+		if lock == (ledger.Lock{}) {
+			continue
+		}
+		link, err := s.lockedEntry(ctx, a.Member, lock.Entry)
+		if err != nil {
+			s.warn("%s holds an entry of an interrupted run and did not hand it out: %v", a.Member.Name, err)
+			continue
+		}
+		return s.resumeEntry(ctx, key, link.Entry, link.Body)
+	}
+	return nil
+}

@@ -1,0 +1,454 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"sync"
+
+	"holdfast/internal/ident"
+	"holdfast/internal/wire"
+	"holdfast/ledger"
+	"holdfast/p2p/shardrpc"
+	"holdfast/seal"
+	"holdfast/vault/object"
+	"holdfast/vault/snapshot"
+)
+
+// Backup says what to back up and how to call it.
+type Backup struct {
+	Paths []string // for files and folders
+
+	Name   string    // for a stream: the file that it becomes
+	Stream io.Reader // nil for paths
+
+	Host    string // os.Hostname if empty
+	Tags    []string
+	Object  bool // `put`: Stream is an object, named by the CID of its plaintext
+	Program string
+	Force   bool // read all files, also those that seem unchanged since the last snapshot
+	Archive snapshot.ArchiveOptions
+	Count   *object.Counters // for progress bars; may be nil
+}
+
+// Result is what an acknowledged backup is. Whoever holds one holds a promise: a
+// quorum has the certificate, and the shards are on disk.
+type Result struct {
+	Final      Final
+	Snapshot   snapshot.Snapshot
+	Unread     []snapshot.Unread
+	Durability Durability
+	Segments   int
+}
+
+// ID is the snapshot's name.
+func (r Result) ID() string { return r.Final.Link.CID.Hex() }
+
+// Complete reports whether all shards are placed and all members have the
+// certificate.
+func (r Result) Complete() bool { return r.Durability.Missing == 0 && r.Final.OnAll() }
+
+// Durability says how well the segments of a commit are spread.
+type Durability struct {
+	K         int `json:"k"`
+	N         int `json:"n"`
+	MinShards int `json:"min_shards"` // of the segment that has fewest
+	Target    int `json:"target"`
+	Operators int `json:"operators"`
+	Zones     int `json:"zones"`
+	Missing   int `json:"missing"` // shards that nobody holds yet
+}
+
+// Begin prepares this device to add: one writer on this machine, a view of the
+// ledger that is up to date, and no loose end of an interrupted run.
+func (s *Session) Begin(ctx context.Context) (Standing, error) {
+	if r := s.Rights(); !r.CanAppend() {
+		return Standing{}, fmt.Errorf("%w: its grant says %q", ErrNoRight, r)
+	}
+	if s.unlock == nil {
+		unlock, err := s.home.lock(s.profile.Name)
+		if err != nil {
+			return Standing{}, err
+		}
+		s.unlock = unlock
+	}
+	st, err := s.Sync(ctx)
+	if err != nil {
+		return st, err
+	}
+	if s.history.gone[s.lane()] {
+		return st, fmt.Errorf("%w: it was revoked", ErrNoRight)
+	}
+	return st, s.resume(ctx)
+}
+
+// commit is a backup under way.
+type commit struct {
+	*Session
+	writer *object.Writer
+	nonce  shardrpc.Nonce
+	before numbered // what the lane has introduced so far
+	seen   usedSegments
+	nodes  map[ident.PublicKey]nodeOf
+}
+
+// nodeOf is what a commit has to know of a holder.
+type nodeOf struct {
+	cert   ledger.NodeCertificate
+	signed ident.Signed
+}
+
+// Backup stores files or a stream and returns when a quorum has the certificate.
+// Begin has to be called before. On any error nothing new is visible; what was
+// placed is used by the next run, or let go.
+func (s *Session) Backup(ctx context.Context, b Backup) (Result, error) {
+	c, err := s.newCommit(ctx, b.Count)
+	if err != nil {
+		return Result{}, err
+	}
+	defer c.writer.Abort()
+	snap, unread, err := c.archive(ctx, b)
+	if err != nil {
+		return Result{}, err
+	}
+	introduced, err := c.writer.Flush(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	snap.End = snapshot.TimeOf(s.options.Now())
+	r, err := c.finish(ctx, snap, introduced+1)
+	r.Unread = unread
+	return r, err
+}
+
+// newCommit begins a commit on nodes that are up.
+func (s *Session) newCommit(ctx context.Context, count *object.Counters) (*commit, error) {
+	nodes, err := s.findNodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &commit{Session: s, nodes: map[ident.PublicKey]nodeOf{}}
+	if _, err := rand.Read(c.nonce[:]); err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		c.nodes[n.Certificate.Node] = nodeOf{n.Certificate, n.Signed}
+	}
+	if err := c.loadOwn(ctx); err != nil {
+		return nil, err
+	}
+	recipient, err := seal.ParseRecipient(s.charter.Recipient)
+	if err != nil {
+		return nil, err
+	}
+	c.writer, err = object.NewWriter(ctx, object.WriterConfig{
+		Code: s.charter.Coded(), Keys: s.profile.Keys, Recipient: recipient, Index: s.profile.Index.Recipient(),
+		Nonce: c.nonce, Placer: s.newPlacer(c.nonce, nodes), Holder: s.holder, Known: c.known,
+		CheckReceipt: c.checkReceipt, Counters: count, Enough: s.enough(),
+	})
+	return c, err
+}
+
+// loadOwn brings the index of this device's own lane up to date: it is all that the
+// device deduplicates against.
+func (c *commit) loadOwn(ctx context.Context) error {
+	r := c.reader(nil)
+	defer r.Close()
+	var missing, err error
+	c.before, missing, err = c.loadIndex(ctx, r, c.lane(), c.history.height(c.lane()))
+	if missing != nil {
+		c.warn("part of the index is out of reach; what it lists is stored again (%v)", missing)
+	}
+	return err
+}
+
+// usedSegments collects which segments of earlier commits a new snapshot needs.
+type usedSegments struct {
+	mu  sync.Mutex
+	ids map[ident.CID]struct{}
+}
+
+func (u *usedSegments) add(id ident.CID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ids == nil {
+		u.ids = map[ident.CID]struct{}{}
+	}
+	u.ids[id] = struct{}{}
+}
+
+// known is the dedup rule: a chunk is stored already if this lane introduced it.
+func (c *commit) known(kind seal.Kind, id seal.ChunkID) bool {
+	place, ok := c.index.Own(kind, id, c.lane())
+	if ok {
+		c.seen.add(place.Segment)
+	}
+	return ok
+}
+
+// checkReceipt judges a holder's receipt as the members will.
+func (c *commit) checkReceipt(node ident.PublicKey, signed ident.Signed, refs []shardrpc.Ref) error {
+	n, ok := c.nodes[node]
+	if !ok {
+		return fmt.Errorf("receipt of node %s: no certificate", node.Short())
+	}
+	r, err := ledger.VerifyReceipt(signed, n.cert.Vote, c.vault)
+	if err != nil {
+		return err
+	}
+	if r.Node != node || r.Device != c.lane() || r.Nonce != c.nonce || r.Charter != c.charter.CID() || len(r.Shards) != len(refs) {
+		return fmt.Errorf("receipt of node %s: %w: it is for something else", node.Short(), ledger.ErrMismatch)
+	}
+	return nil
+}
+
+// sink lets an archiver write into the commit.
+type sink struct{ w *object.Writer }
+
+func (k sink) File(ctx context.Context, r io.Reader) (snapshot.Content, error) {
+	c, err := k.w.File(ctx, r)
+	return snapshot.Content(c), err
+}
+
+func (k sink) Tree(ctx context.Context, p []byte) (seal.ChunkID, error) { return k.w.Tree(ctx, p) }
+
+// archive reads the sources into the commit.
+func (c *commit) archive(ctx context.Context, b Backup) (snapshot.Snapshot, []snapshot.Unread, error) {
+	snap := snapshot.Snapshot{
+		Vault: c.vault, Lane: c.lane(), Host: b.Host, Tags: b.Tags, Program: b.Program,
+		Time: snapshot.TimeOf(c.options.Now()),
+	}
+	if snap.Host == "" {
+		snap.Host, _ = os.Hostname()
+	}
+	if u, err := user.Current(); err == nil {
+		snap.User = u.Username
+	}
+	a := snapshot.Archiver{Sink: sink{c.writer}, Options: b.Archive}
+	if b.Stream != nil {
+		return c.stream(ctx, &a, b, snap)
+	}
+	paths, err := snapshot.AbsolutePaths(b.Paths)
+	if err != nil {
+		return snap, nil, err
+	}
+	for _, p := range paths {
+		snap.Paths = append(snap.Paths, []byte(p))
+	}
+	if !b.Force {
+		done, err := c.comparePrevious(ctx, &a, snap)
+		if err != nil {
+			return snap, nil, err
+		}
+		defer done()
+	}
+	var unread []snapshot.Unread
+	snap.Root, snap.Stats, unread, err = a.Paths(ctx, paths)
+	snap.Unread = unread
+	return snap, unread, err
+}
+
+// comparePrevious lets the archiver skip files that are unchanged since the last
+// snapshot of the same source in this lane, where this device can read it. A file is
+// skipped only if every chunk of it is known to be stored.
+func (c *commit) comparePrevious(ctx context.Context, a *snapshot.Archiver, snap snapshot.Snapshot) (done func(), err error) {
+	nothing := func() {}
+	if c.needRead() != nil {
+		return nothing, nil
+	}
+	source := snapshot.SourceID(c.profile.Keys, snap.Host, texts(snap.Paths))
+	links := c.history.lanes[c.lane()]
+	for i := len(links) - 1; i >= 0; i-- {
+		if links[i].Entry.Source != source {
+			continue
+		}
+		info, err := c.openSnapshot(ctx, links[i])
+		if err != nil {
+			return nothing, err
+		}
+		v := &View{c.reader(nil), Snapshot{Link: links[i], Info: info, Open: true}}
+		previous := snapshot.NewPrevious(v, info.Root)
+		a.Options.Unchanged = func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
+			old, same := previous.Unchanged(ctx, path, n)
+			return old, same && c.allKnown(ctx, v, old)
+		}
+		return v.Close, nil
+	}
+	return nothing, nil
+}
+
+// allKnown reports whether every chunk of a file is stored already, and counts their
+// segments as used.
+func (c *commit) allKnown(ctx context.Context, v *View, n *snapshot.Node) bool {
+	known := true
+	err := snapshot.Rows(ctx, v, n, func(rows []byte) error {
+		for i := range len(rows) / snapshot.RowSize {
+			known = known && c.known(seal.KindData, snapshot.RowAt(rows, i).ID)
+		}
+		return nil
+	})
+	return err == nil && known && len(n.List) == 0
+}
+
+func (c *commit) stream(ctx context.Context, a *snapshot.Archiver, b Backup, snap snapshot.Snapshot) (snapshot.Snapshot, []snapshot.Unread, error) {
+	r, sum := b.Stream, newPlainSum(b.Object)
+	var err error
+	snap.Root, snap.Stats, err = a.Stream(ctx, b.Name, io.TeeReader(r, sum))
+	snap.Paths = [][]byte{[]byte("/" + b.Name)}
+	if b.Object && err == nil {
+		snap.Object = sum.CID()
+	}
+	return snap, nil, err
+}
+
+// finish makes the snapshot, the metadata segment and the entry. Introduced is the
+// number of new segments, the metadata segment included.
+func (c *commit) finish(ctx context.Context, snap snapshot.Snapshot, introduced int) (Result, error) {
+	st := c.writer.Stats()
+	snap.Stats.Added, snap.Stats.Stored = st.Added, st.Stored
+	refs, err := c.refs(introduced)
+	if err != nil {
+		return Result{}, err
+	}
+	snap.Refs = ident.SumDagCBOR(refs)
+	if head, ok := c.history.head(c.lane()); ok {
+		snap.Parent = head.CID
+	}
+	sealed, err := c.sealSnapshot(snap)
+	if err != nil {
+		return Result{}, err
+	}
+	done, err := c.writer.Finish(ctx, sealed)
+	if err != nil {
+		return Result{}, err
+	}
+	body, err := c.body(done, sealed, refs)
+	if err != nil {
+		return Result{}, err
+	}
+	encoded, err := body.Encode()
+	if err != nil {
+		return Result{}, err
+	}
+	source := snapshot.SourceID(c.profile.Keys, snap.Host, texts(snap.Paths))
+	final, err := c.append(ctx, c.profile.Device, ledger.Entry{Kind: ledger.KindSnapshot, Source: source}, encoded)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{Final: final, Snapshot: snap, Durability: c.durability(done), Segments: len(done.Segments)}
+	return r, c.takeOwn(final.Link, body, done)
+}
+
+func texts(paths [][]byte) []string {
+	var out []string
+	for _, p := range paths {
+		out = append(out, string(p))
+	}
+	return out
+}
+
+// refs is the reference set: every segment that this snapshot introduces, and those
+// of earlier commits that hold its chunks, with the metadata segments that list them.
+func (c *commit) refs(introduced int) (ledger.Raw, error) {
+	var numbers []int64
+	for _, seg := range c.before.segments {
+		if _, used := c.seen.ids[seg.CID]; used {
+			numbers = append(numbers, seg.Number)
+			meta, ok, err := c.index.Segment(c.before.metas[seg.Entry])
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				numbers = append(numbers, meta.Number)
+			}
+		}
+	}
+	first := int64(len(c.before.segments))
+	for i := range introduced {
+		numbers = append(numbers, first+int64(i))
+	}
+	set := ledger.Set{Lane: c.lane()}.With(c.lane(), ident.CID{}, ledger.NewSpans(numbers...))
+	return set.Full().Encode()
+}
+
+func (c *commit) sealSnapshot(snap snapshot.Snapshot) ([]byte, error) {
+	signed, err := snapshot.SignSnapshot(c.profile.Device, snap)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := wire.Encode(signed)
+	if err != nil {
+		return nil, err
+	}
+	recipient, err := seal.ParseRecipient(c.charter.Recipient)
+	if err != nil {
+		return nil, err
+	}
+	return seal.SealBytes(plain, recipient)
+}
+
+// body puts descriptors, holders and receipts together.
+func (c *commit) body(done object.Commit, sealed []byte, refs ledger.Raw) (ledger.SnapshotBody, error) {
+	b := ledger.SnapshotBody{V: 1, Nonce: c.nonce, Sealed: sealed, Refs: refs}
+	rows := map[ident.PublicKey]byte{}
+	for _, seg := range done.Segments {
+		n := ledger.NewSegment{Descriptor: seg.Descriptor, Placement: make([]byte, len(seg.Nodes))}
+		for shard, node := range seg.Nodes {
+			if node.IsZero() {
+				n.Placement[shard] = ledger.Nowhere
+				continue
+			}
+			row, ok := rows[node]
+			if !ok {
+				if len(b.Holders) >= ledger.Nowhere {
+					return b, errors.New("more than 255 holders in one commit")
+				}
+				row = byte(len(b.Holders))
+				rows[node] = row
+				b.Holders = append(b.Holders, c.nodes[node].signed)
+				b.Receipts = append(b.Receipts, done.Receipts[node])
+			}
+			n.Placement[shard] = row
+		}
+		b.Segments = append(b.Segments, n)
+	}
+	return b, nil
+}
+
+func (c *commit) durability(done object.Commit) Durability {
+	code := c.charter.Coded()
+	d := Durability{K: code.K, N: code.N, Target: code.N, MinShards: code.N, Missing: done.Incomplete}
+	operators, zones := map[ident.PublicKey]bool{}, map[string]bool{}
+	for _, seg := range done.Segments {
+		have := 0
+		for _, node := range seg.Nodes {
+			if !node.IsZero() {
+				have++
+				operators[c.nodes[node].cert.Operator] = true
+				zones[c.nodes[node].cert.Zone] = true
+			}
+		}
+		d.MinShards = min(d.MinShards, have)
+	}
+	d.Operators, d.Zones = len(operators), len(zones)
+	return d
+}
+
+// takeOwn enters the commit into the local index. The index is a cache: the entry
+// counts whether or not this succeeds.
+func (c *commit) takeOwn(l Link, b ledger.SnapshotBody, done object.Commit) error {
+	segs, err := c.segmentsOf(l, b, int64(len(c.before.segments)))
+	if err != nil {
+		return err
+	}
+	meta := segs[len(segs)-1].CID
+	err = errors.Join(c.index.AddSegments(l.CID, segs), c.index.AddCommit(l.CID, c.lane(), meta, done.Index))
+	if err != nil {
+		c.warn("the local index could not be written and will be rebuilt: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"holdfast/internal/ident"
+	"holdfast/seal"
+	"holdfast/vault/index"
+	"holdfast/vault/object"
+	"holdfast/vault/snapshot"
+)
+
+// ErrIntegrity says that bytes were rejected.
+var ErrIntegrity = errors.New("bytes do not verify")
+
+// Health is what the nodes themselves say of all segments of a vault, now.
+type Health struct {
+	Segments  int
+	Shards    int // that exist by the ledger
+	Present   int // that their holders say, or have shown, to have
+	Worst     int // shards of the segment that has fewest
+	K, N      int // of that segment
+	Margin    int // Worst - K: so many more shards of it may go; below 0: it is out of reach
+	Operators int // so many more operators may be lost, whichever they are, and every byte stays; below 0: not now
+	Unplaced  int // shards that nobody was ever given
+	Lost      []string
+	Bad       []BadShard
+	IllCoded  []string // segments
+	Read      int64    // bytes verified
+	Entries   int
+	Snapshots int
+	Chunks    int64 // looked up, with places in segments that are there
+	Missing   int64 // chunks that no segment is known to hold
+}
+
+// BadShard is a shard that its holder does not have, or has in another form.
+type BadShard struct {
+	Segment ident.CID
+	Index   int
+	Node    ident.PublicKey
+	Err     error
+}
+
+// Safe reports whether nothing is missing and nothing was rejected.
+func (h Health) Safe() bool { return h.Margin >= 0 && len(h.IllCoded) == 0 && h.Missing == 0 }
+
+// CheckOptions say how hard to look.
+type CheckOptions struct {
+	ReadData float64 // which part of every shard is read and verified: 0 to 1
+	Trees    bool    // walk every snapshot and look up every chunk; needs read rights
+	Progress func(done, total int)
+}
+
+// maxListed bounds the lists in a Health.
+const maxListed = 1000
+
+// Check asks the nodes, and not this machine's cache, about every segment of every
+// lane. Sync has to be called before.
+func (s *Session) Check(ctx context.Context, o CheckOptions) (Health, error) {
+	h := Health{Worst: -1}
+	r := s.reader(nil)
+	defer r.Close()
+	segs, err := s.allSegments(ctx, &h)
+	if err != nil {
+		return h, err
+	}
+	if err := s.checkSegments(ctx, r, segs, o, &h); err != nil {
+		return h, err
+	}
+	if o.Trees {
+		return h, s.checkTrees(ctx, &h)
+	}
+	return h, nil
+}
+
+// allSegments lists every segment that the ledger names.
+func (s *Session) allSegments(ctx context.Context, h *Health) ([]index.Segment, error) {
+	var out []index.Segment
+	for _, lane := range s.lanesOf() {
+		h.Entries += int(s.history.height(lane))
+		n, err := s.laneSegments(ctx, lane, s.history.height(lane))
+		if err != nil {
+			return nil, fmt.Errorf("list segments: %w", err)
+		}
+		out = append(out, n.segments...)
+	}
+	return out, nil
+}
+
+// checkSegments asks about many segments at once.
+func (s *Session) checkSegments(ctx context.Context, r *object.Reader, segs []index.Segment, o CheckOptions, h *Health) error {
+	results := make([]object.SegmentCheck, len(segs))
+	atOnce := 8
+	if o.ReadData > 0 {
+		atOnce = 2
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	done := make(chan int, len(segs))
+	for i, seg := range segs {
+		g.Go(func() error {
+			l, err := location(seg)
+			if err != nil {
+				return err
+			}
+			results[i], err = r.CheckShards(ctx, seg.CID, l, o.ReadData)
+			done <- i
+			if o.Progress != nil && err == nil {
+				o.Progress(len(done), len(segs))
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, seg := range segs {
+		s.judge(seg, results[i], h)
+	}
+	return nil
+}
+
+// judge takes one segment's result into the health of all.
+func (s *Session) judge(seg index.Segment, c object.SegmentCheck, h *Health) {
+	l, err := location(seg)
+	if err != nil {
+		return
+	}
+	k, good := int(l.Descriptor.K), 0
+	held := map[ident.PublicKey]int{}
+	for _, sh := range c.Shards {
+		h.Shards++
+		h.Read += sh.Verified
+		switch {
+		case sh.Err == nil:
+			good++
+			held[s.operatorOf(seg, sh.Node)]++
+		case sh.Node.IsZero():
+			h.Unplaced++
+		case len(h.Bad) < maxListed:
+			h.Bad = append(h.Bad, BadShard{seg.CID, sh.Index, sh.Node, sh.Err})
+		}
+	}
+	h.Segments++
+	h.Present += good
+	if c.IllCoded {
+		h.IllCoded = append(h.IllCoded, seg.CID.String())
+	}
+	if margin := good - k; h.Worst < 0 || margin < h.Margin {
+		h.Worst, h.K, h.N, h.Margin = good, k, int(l.Descriptor.N), margin
+	}
+	if may := mayLose(held, k); h.Segments == 1 || may < h.Operators {
+		h.Operators = may
+	}
+	if good < k && len(h.Lost) < maxListed {
+		h.Lost = append(h.Lost, seg.CID.String())
+	}
+}
+
+// mayLose returns how many operators, whichever they are, may be lost while k shards
+// stay; -1 if there are fewer than k now.
+func mayLose(held map[ident.PublicKey]int, k int) int {
+	var counts []int
+	left := 0
+	for _, n := range held {
+		counts = append(counts, n)
+		left += n
+	}
+	slices.SortFunc(counts, func(a, b int) int { return b - a })
+	may := -1
+	for i := 0; left >= k; i++ {
+		may++
+		if i == len(counts) {
+			break
+		}
+		left -= counts[i]
+	}
+	return may
+}
+
+// operatorOf returns whose node it is, by the certificates in the entry that placed
+// the shard, or the node itself if that is not known.
+func (s *Session) operatorOf(seg index.Segment, node ident.PublicKey) ident.PublicKey {
+	if m, ok := s.charter.MemberByNode(node); ok {
+		return m.Operator
+	}
+	if operator, ok := s.operators[node]; ok {
+		return operator
+	}
+	return node
+}
+
+// checkTrees walks every snapshot and looks up every chunk of every file.
+func (s *Session) checkTrees(ctx context.Context, h *Health) error {
+	all, err := s.Snapshots(ctx, Filter{Objects: true})
+	if err != nil {
+		return err
+	}
+	for _, snap := range all {
+		if err := s.checkTree(ctx, snap, h); err != nil {
+			return fmt.Errorf("check snapshot %.8s: %w", snap.ID(), err)
+		}
+		h.Snapshots++
+	}
+	return nil
+}
+
+func (s *Session) checkTree(ctx context.Context, snap Snapshot, h *Health) error {
+	v, err := s.Read(ctx, snap, nil)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return snapshot.Walk(ctx, v, snap.Info.Root, "/", func(path string, n *snapshot.Node) error {
+		return snapshot.Rows(ctx, v, n, func(rows []byte) error {
+			for i := range len(rows) / snapshot.RowSize {
+				places, err := s.index.Places(seal.KindData, snapshot.RowAt(rows, i).ID)
+				if err != nil {
+					return err
+				}
+				h.Chunks++
+				if len(places) == 0 {
+					h.Missing++
+				}
+			}
+			return nil
+		})
+	})
+}

@@ -1,0 +1,101 @@
+package index
+
+import (
+	"fmt"
+	"sort"
+
+	"holdfast/internal/ident"
+	"holdfast/seal"
+)
+
+// Places returns every place that a complete commit claims for a chunk: this
+// device's own lane first, then the newest claim of each other lane, then older
+// ones, so that a lane with many false claims cannot stand before a true one.
+func (x *Index) Places(kind seal.Kind, id seal.ChunkID) ([]Place, error) {
+	found, err := x.find(kind, id)
+	if err != nil {
+		return nil, fmt.Errorf("look up chunk %v: %w", id, err)
+	}
+	sort.SliceStable(found, func(a, b int) bool {
+		if own, other := found[a].Lane == x.lane, found[b].Lane == x.lane; own != other {
+			return own
+		}
+		return found[a].rank < found[b].rank
+	})
+	places := make([]Place, len(found))
+	for i, f := range found {
+		places[i] = f.Place
+	}
+	return places, nil
+}
+
+// Own returns a place that is a reason not to send a chunk again: one in a
+// complete commit of the lane, or one that this device has checked itself. What
+// other lanes claim is none. A failing index knows nothing, and the chunk is sent.
+//
+// SPEC: a writer deduplicates only against chunks that its own lane introduced, or
+// that it has itself opened and checked.
+func (x *Index) Own(kind seal.Kind, id seal.ChunkID, lane ident.PublicKey) (Place, bool) {
+	found, err := x.find(kind, id)
+	if err != nil {
+		return Place{}, false
+	}
+	for _, f := range found {
+		if f.checked || f.Lane == lane && !lane.IsZero() {
+			return f.Place, true
+		}
+	}
+	return Place{}, false
+}
+
+// Done reports whether an entry's index part has been taken in completely.
+func (x *Index) Done(entry ident.CID) (bool, error) {
+	var s progress
+	err := x.view(func(t tx) { s, _ = getProgress(t, entry) })
+	if err != nil {
+		return false, fmt.Errorf("look up entry %v: %w", entry, err)
+	}
+	return s.done, nil
+}
+
+type candidate struct {
+	Place
+	checked bool
+	rank    int // among the same lane's: 0 is the newest
+}
+
+// find returns the places of a chunk in complete commits, newest first.
+func (x *Index) find(kind seal.Kind, id seal.ChunkID) ([]candidate, error) {
+	var found []candidate
+	err := x.view(func(t tx) {
+		value, ok := get(t, tableChunks, chunkKey(kind, id))
+		if !ok {
+			return
+		}
+		list := decodeSpots(value)
+		for i := len(list) - 1; i >= 0; i-- {
+			s := list[i]
+			c, ok := getClaim(t, s.claim)
+			if !ok {
+				continue
+			}
+			if p, ok := getProgress(t, c.entry); !ok || !p.done || s.claim-p.base >= p.count {
+				continue
+			}
+			row := seal.Row{ID: id, Offset: s.offset, Stored: s.stored, Plain: s.plain, Kind: kind, Coding: s.coding}
+			place := Place{Segment: c.segment, Lane: c.lane, Header: c.header, Sealed: c.sealed, Row: row}
+			found = append(found, candidate{place, s.checked, rank(found, c.lane)})
+		}
+	})
+	return found, err
+}
+
+func rank(found []candidate, lane ident.PublicKey) int {
+	n := 0
+	for _, f := range found {
+		if f.Lane == lane {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,244 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/p2p/ledgerrpc"
+)
+
+// How long members are waited for.
+const (
+	askLimit   = 10 * time.Second // for a small answer
+	askGrace   = 300 * time.Millisecond
+	writeLimit = 60 * time.Second // for a vote or an ack
+	writeGrace = 5 * time.Second  // exit 0 wants all members; this long the late ones may take
+)
+
+// What can go wrong between a device and the members.
+var (
+	ErrNetwork  = errors.New("network out of reach")
+	ErrNoQuorum = errors.New("too few members answered")
+	ErrFork     = errors.New("a member showed something that contradicts the vault's history")
+)
+
+// Standing says how sure a reader can be of the newest heads.
+type Standing struct {
+	Freshness ledger.Freshness
+	Answers   int // members that answered
+	Members   int
+	Silent    []string // names of those that did not
+	Older     []string // lanes of which an older head was seen than this machine remembers
+}
+
+// askHeads asks all members for their heads with a fresh nonce.
+func (s *Session) askHeads(ctx context.Context) ([]answer[ledger.Heads], Standing, error) {
+	var nonce [16]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return nil, Standing{}, err
+	}
+	n := len(s.charter.Members)
+	wait := quorumWait{Enough: n, Grace: askGrace, Limit: askLimit}
+	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (ledger.Heads, error) {
+		signed, err := s.member(m).Heads(ctx, s.vault, nonce)
+		if err != nil {
+			return ledger.Heads{}, err
+		}
+		return ledger.VerifyHeads(signed, s.charter, m, nonce)
+	})
+	st := Standing{Answers: succeeded(answers), Members: n}
+	st.Freshness = ledger.Judge(n, st.Answers)
+	for _, a := range answers {
+		if a.Err != nil {
+			st.Silent = append(st.Silent, a.Member.Name)
+		}
+	}
+	if st.Answers == 0 {
+		return nil, st, fmt.Errorf("ask members for their heads: %w: %w", ErrNetwork, firstError(answers))
+	}
+	return answers, st, nil
+}
+
+func firstError[T any](answers []answer[T]) error {
+	for _, a := range answers {
+		if a.Err != nil {
+			return a.Err
+		}
+	}
+	return nil
+}
+
+// claim is a head that members say they have.
+type claim struct {
+	height int64
+	entry  ident.CID
+	by     []ledger.Member
+}
+
+// highest returns, for each lane, the greatest height that a member claims, and who
+// claims it.
+func highest(answers []answer[ledger.Heads]) map[ident.PublicKey]claim {
+	out := map[ident.PublicKey]claim{}
+	for _, a := range answers {
+		if a.Err != nil {
+			continue
+		}
+		for _, l := range a.Value.Lanes {
+			c := out[l.Lane]
+			switch {
+			case l.Height > c.height:
+				out[l.Lane] = claim{l.Height, l.Entry, []ledger.Member{a.Member}}
+			case l.Height == c.height && l.Height > 0:
+				c.by = append(c.by, a.Member)
+				out[l.Lane] = c
+			}
+		}
+	}
+	return out
+}
+
+// Sync brings this machine's view of the vault up to what the members answer, and
+// says how sure that is. Every link is verified from the charter on; the DHT and the
+// cache decide nothing.
+func (s *Session) Sync(ctx context.Context) (Standing, error) {
+	answers, st, err := s.askHeads(ctx)
+	if err != nil {
+		return st, err
+	}
+	claims := highest(answers)
+	// The owner's lane says whose the other lanes are.
+	if err := s.pullLane(ctx, s.charter.Owner, claims[s.charter.Owner]); err != nil {
+		return st, err
+	}
+	for lane, c := range claims {
+		if lane != s.charter.Owner {
+			if err := s.pullLane(ctx, lane, c); err != nil {
+				return st, err
+			}
+		}
+	}
+	s.complete(ctx, answers)
+	st.Older, err = s.remember()
+	s.heard = answers
+	return st, err
+}
+
+// pullLane fetches the links of a lane that are not here yet, from whoever claims to
+// have them. A claim that nobody can prove counts for nothing.
+func (s *Session) pullLane(ctx context.Context, lane ident.PublicKey, c claim) error {
+	var failed error
+	for _, m := range c.by {
+		if s.history.height(lane) >= c.height {
+			return nil
+		}
+		err := s.pullFrom(ctx, m, lane, c.height)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		failed = errors.Join(failed, err)
+	}
+	if s.history.height(lane) >= c.height || failed == nil {
+		return nil
+	}
+	s.warn("a head that %d members claim could not be proved: %v", len(c.by), failed)
+	return nil
+}
+
+func (s *Session) pullFrom(ctx context.Context, m ledger.Member, lane ident.PublicKey, to int64) error {
+	for s.history.height(lane) < to {
+		from := s.history.height(lane) + 1
+		links, err := s.member(m).Links(ctx, s.vault, lane, from, ledgerrpc.MaxLinks)
+		if err != nil {
+			return fmt.Errorf("fetch entries from %s: %w", m.Name, err)
+		}
+		if len(links) == 0 {
+			return fmt.Errorf("fetch entries from %s: %w: none above %d", m.Name, ErrFork, from-1)
+		}
+		for _, p := range links {
+			if err := s.takeIn(ctx, p, &m); err != nil {
+				return fmt.Errorf("verify entry from %s: %w", m.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// complete hands what a quorum may not have to the members that lack it, so that
+// what this reader acts on is final.
+func (s *Session) complete(ctx context.Context, answers []answer[ledger.Heads]) {
+	for lane, height := range s.history.heights() {
+		have := 0
+		var behind []answer[ledger.Heads]
+		for _, a := range answers {
+			if a.Err != nil {
+				continue
+			}
+			if laneHeight(a.Value, lane) >= height {
+				have++
+			} else {
+				behind = append(behind, a)
+			}
+		}
+		if have >= ledger.Quorum(len(s.charter.Members)) {
+			continue
+		}
+		for _, a := range behind {
+			if err := s.catchUp(ctx, a.Member, lane, laneHeight(a.Value, lane)); err != nil {
+				s.warn("%s could not be brought up to date: %v", a.Member.Name, err)
+			}
+		}
+	}
+}
+
+func laneHeight(h ledger.Heads, lane ident.PublicKey) int64 { return h.Lane(lane).Height }
+
+// catchUp sends a member the links of a lane above a height, with their bodies.
+func (s *Session) catchUp(ctx context.Context, m ledger.Member, lane ident.PublicKey, above int64) error {
+	for _, l := range s.history.above(lane, above) {
+		body, err := s.Body(ctx, l)
+		if err != nil {
+			return err
+		}
+		link, err := ledger.Link{Entry: l.Signed, Cert: l.Cert}.Encode()
+		if err != nil {
+			return err
+		}
+		if err := s.member(m).Adopt(ctx, s.vault, link, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Body returns an entry's body, from the cache or from a member, checked by its CID.
+func (s *Session) Body(ctx context.Context, l Link) ([]byte, error) {
+	if p, ok := s.history.body(l); ok {
+		return p, nil
+	}
+	var failed error
+	for _, m := range s.charter.Members {
+		p, err := s.member(m).Body(ctx, s.vault, l.Entry.Body)
+		if err == nil && ident.SumDagCBOR(p) != l.Entry.Body {
+			err = fmt.Errorf("%s: %w", m.Name, ErrFork)
+		}
+		if err == nil {
+			s.history.keepBody(l, p)
+			return p, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, fmt.Errorf("fetch body of entry %.8s: %w: %w", l.CID.Hex(), ErrNetwork, failed)
+}
+
+// member is one member's ledger as this device sees it.
+func (s *Session) member(m ledger.Member) *ledgerrpc.Member {
+	return s.members.Member(m.Node, s.profile.Grant)
+}

@@ -1,0 +1,214 @@
+package object
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"holdfast/erasure"
+	"holdfast/internal/ident"
+	"holdfast/p2p/shardrpc"
+	"holdfast/seal"
+)
+
+// Commit is what holders have on disk when Finish returns; nothing of it counts
+// before an entry of the ledger names it.
+type Commit struct {
+	Segments   []CommitSegment // data segments by their numbers, then the metadata segment
+	Receipts   map[ident.PublicKey]ident.Signed
+	Index      seal.Index // as in part B
+	Incomplete int        // shards that are with nobody
+	Stats      Stats
+}
+
+// CommitSegment is one segment of a commit.
+type CommitSegment struct {
+	CID        ident.CID
+	Descriptor []byte
+	Nodes      []ident.PublicKey // shard i is at Nodes[i]; the zero key is nobody
+}
+
+// Finish makes and places the metadata segment around the sealed snapshot, and
+// collects one receipt of each holder over all that it holds of the commit. Flush
+// has to be called before. The writer is over afterwards, whatever happened.
+func (w *Writer) Finish(ctx context.Context, sealedSnapshot []byte) (Commit, error) {
+	ctx, leave, err := w.enter(ctx, flushed)
+	if err != nil {
+		return Commit{}, fmt.Errorf("finish commit: %w", err)
+	}
+	defer leave()
+	c, err := w.finish(ctx, sealedSnapshot)
+	if err != nil {
+		err = fmt.Errorf("finish commit: %w", orCause(ctx, err))
+		w.fail(err)
+		w.end()
+		return Commit{}, err
+	}
+	w.fail(ErrFlushed)
+	w.end()
+	return c, nil
+}
+
+func (w *Writer) finish(ctx context.Context, sealedSnapshot []byte) (Commit, error) {
+	index, err := w.placeMeta(ctx, sealedSnapshot)
+	if err != nil {
+		return Commit{}, fmt.Errorf("place metadata segment: %w", err)
+	}
+	c := Commit{Index: index, Stats: w.Stats()}
+	for _, p := range w.placed {
+		c.Segments = append(c.Segments, CommitSegment{CID: p.id, Descriptor: p.descriptor, Nodes: p.nodes})
+	}
+	c.Receipts, err = w.receipts(ctx, c.Segments)
+	if err != nil {
+		return Commit{}, err
+	}
+	for _, s := range c.Segments {
+		for _, n := range s.Nodes {
+			if n.IsZero() {
+				c.Incomplete++
+			}
+		}
+	}
+	return c, nil
+}
+
+// placeMeta makes A || B || C || trailer and places it.
+//
+// SPEC: data segments, metadata segment, entry: in this order.
+func (w *Writer) placeMeta(ctx context.Context, sealedSnapshot []byte) (seal.Index, error) {
+	row, treeRows, err := w.tree.close(w.cfg.Recipient)
+	if err != nil {
+		return seal.Index{}, err
+	}
+	index := w.index(row, treeRows)
+	plain, err := index.Encode()
+	if err != nil {
+		return seal.Index{}, err
+	}
+	b, err := seal.SealBytes(plain, w.cfg.Recipient, w.cfg.Index)
+	if err != nil {
+		return seal.Index{}, err
+	}
+	sealed, err := joinMeta(&w.tree.buf, b, sealedSnapshot, w.cfg.Code)
+	if err != nil {
+		return seal.Index{}, err
+	}
+	s := &segment{number: len(w.placed)}
+	parity := make([]byte, parityRows(w.cfg.Code)*int(w.cfg.Code.RowSize(int64(len(sealed)))))
+	if err := w.code(s, sealed, parity); err != nil {
+		return seal.Index{}, err
+	}
+	nodes, err := w.deliver(ctx, s)
+	if err != nil {
+		return seal.Index{}, err
+	}
+	w.record(s, nodes, row, nil)
+	return index, nil
+}
+
+// joinMeta appends the other parts to part A, with room for padding.
+func joinMeta(a *bytes.Buffer, b, c []byte, code erasure.Code) ([]byte, error) {
+	sizeA := int64(a.Len())
+	total := sizeA + int64(len(b)) + int64(len(c)) + seal.TrailerSize
+	if total > erasure.MaxSegment {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, total)
+	}
+	p := slices.Grow(a.Bytes(), int(total-sizeA)+code.K)
+	p = append(append(p, b...), c...)
+	return seal.AppendTrailer(p, sizeA, int64(len(b)), int64(len(c))), nil
+}
+
+// index makes the index part of the commit.
+func (w *Writer) index(meta seal.IndexSegment, treeRows []seal.Row) seal.Index {
+	var x seal.Index
+	add := func(s seal.IndexSegment, rows []seal.Row) {
+		for _, r := range rows {
+			x.Chunks = append(x.Chunks, seal.IndexChunk{Row: r, Segment: uint32(len(x.Segments))})
+		}
+		x.Segments = append(x.Segments, s)
+	}
+	for _, p := range w.placed {
+		add(p.index, p.rows)
+	}
+	add(meta, treeRows)
+	return x
+}
+
+// receipts asks every holder for its receipt. One that gives none holds nothing:
+// its shards are taken out of the segments.
+func (w *Writer) receipts(ctx context.Context, segments []CommitSegment) (map[ident.PublicKey]ident.Signed, error) {
+	held := map[ident.PublicKey][]shardrpc.Ref{}
+	for _, s := range segments {
+		for i, node := range s.Nodes {
+			if !node.IsZero() {
+				held[node] = append(held[node], shardrpc.Ref{Segment: s.CID, Index: i})
+			}
+		}
+	}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	receipts := map[ident.PublicKey]ident.Signed{}
+	var reasons []error
+	for node, refs := range held {
+		group.Go(func() {
+			r, err := w.receipt(ctx, node, refs)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				reasons = append(reasons, err)
+				return
+			}
+			receipts[node] = r
+		})
+	}
+	group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return receipts, w.strike(segments, receipts, reasons)
+}
+
+// receipt asks one holder, twice if need be.
+func (w *Writer) receipt(ctx context.Context, node ident.PublicKey, refs []shardrpc.Ref) (ident.Signed, error) {
+	slices.SortFunc(refs, func(a, b shardrpc.Ref) int {
+		if c := a.Segment.Compare(b.Segment); c != 0 {
+			return c
+		}
+		return a.Index - b.Index
+	})
+	var err error
+	for range maxStrikes {
+		var r ident.Signed
+		if r, err = w.cfg.Holder(node).Receipt(ctx, w.cfg.Nonce, refs); err == nil {
+			err = w.cfg.CheckReceipt(node, r, refs)
+		}
+		if err == nil {
+			return r, nil
+		}
+		if lasting(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return ident.Signed{}, fmt.Errorf("receipt of %v: %w", node, err)
+}
+
+// strike takes the shards of holders without a receipt out of the segments.
+func (w *Writer) strike(segments []CommitSegment, receipts map[ident.PublicKey]ident.Signed, reasons []error) error {
+	for _, s := range segments {
+		left := 0
+		for i, node := range s.Nodes {
+			if _, ok := receipts[node]; !ok {
+				s.Nodes[i] = ident.PublicKey{}
+			} else {
+				left++
+			}
+		}
+		if left < w.cfg.Enough {
+			return fmt.Errorf("%w: %d receipts for segment %v: %w", ErrTooFewHolders, left, s.CID, errors.Join(reasons...))
+		}
+	}
+	return nil
+}

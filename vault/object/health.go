@@ -1,0 +1,83 @@
+package object
+
+import (
+	"sync"
+	"time"
+
+	"holdfast/internal/ident"
+)
+
+const (
+	firstPenalty = 8
+	maxPenalty   = 256
+)
+
+// health remembers which nodes have failed or were late. Such a node is passed over
+// a number of times, then tried again; the number doubles while it stays bad.
+type health struct {
+	mu    sync.Mutex
+	nodes map[ident.PublicKey]*penalty
+}
+
+type penalty struct {
+	last int // what it was given
+	left int // how often it is still passed over
+}
+
+func newHealth() *health { return &health{nodes: map[ident.PublicKey]*penalty{}} }
+
+// suspect reports whether a node should be passed over this time.
+func (h *health) suspect(node ident.PublicKey) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.nodes[node]
+	if p == nil || p.left == 0 {
+		return false
+	}
+	p.left--
+	return true
+}
+
+func (h *health) failed(node ident.PublicKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.nodes[node]
+	if p == nil {
+		p = &penalty{last: firstPenalty / 2}
+		h.nodes[node] = p
+	}
+	p.last = min(2*p.last, maxPenalty)
+	p.left = p.last
+}
+
+func (h *health) succeeded(node ident.PublicKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.nodes, node)
+}
+
+// pace says from when on an answer is late: after three times what answers of the
+// same length have taken on average, and never before the least.
+type pace struct {
+	least time.Duration
+
+	mu      sync.Mutex
+	perByte float64 // nanoseconds, a moving average
+}
+
+func (p *pace) limit(n int64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.least, time.Duration(3*p.perByte*float64(n)))
+}
+
+func (p *pace) took(n int64, d time.Duration) {
+	const weight = 8
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := float64(d) / float64(max(1, n))
+	if p.perByte == 0 {
+		p.perByte = now
+	}
+	p.perByte += (now - p.perByte) / weight
+}

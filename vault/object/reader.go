@@ -1,0 +1,172 @@
+package object
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"holdfast/internal/ident"
+	"holdfast/p2p/shardrpc"
+	"holdfast/seal"
+	"holdfast/vault/index"
+)
+
+// ReaderConfig says where a reader finds things and with what it opens them.
+type ReaderConfig struct {
+	Keys       seal.Keys
+	Identities []seal.Identity // tried in turn
+
+	// Places returns where a chunk may be, the best first.
+	Places func(kind seal.Kind, id seal.ChunkID) ([]index.Place, error)
+	// Locate returns where a segment's shards are.
+	Locate func(segment ident.CID) (Location, error)
+	Holder func(node ident.PublicKey) shardrpc.Holder
+
+	Counters *Counters // may be nil
+
+	// CacheSegments is how many whole segments are kept; 0 is 4.
+	CacheSegments int
+	// Hedge is how long a holder may take before another one is asked for the same
+	// bytes. It grows with what answers take on average. 0 is one second.
+	Hedge time.Duration
+
+	// Fault is told of every holder that failed, and how: shardrpc.ErrLied is the
+	// one error that a holder cannot have without guilt. May be nil.
+	Fault func(node ident.PublicKey, ref shardrpc.Ref, err error)
+	// FalsePlace is told of every place that did not hold its chunk although the
+	// segment could be read: its lane has lied, or the segment is ill-coded. May be
+	// nil.
+	FalsePlace func(place index.Place, err error)
+}
+
+const (
+	defaultCache = 4
+	defaultHedge = time.Second
+	// wholeLimit is the longest segment that is fetched whole: a full one.
+	wholeLimit = 32 << 20
+	maxPadding = 255 // of its k rows
+	// plainBuffers is how many chunks are on their way out at once.
+	plainBuffers = 8
+	plainSize    = seal.MaxChunk + 64 // the decoder likes a little room behind
+)
+
+// Reader gets chunks back. It is safe for concurrent use. It is closed when
+// nothing is read any more.
+type Reader struct {
+	cfg       ReaderConfig
+	coders    coders
+	health    *health
+	rowPace   pace
+	rangePace pace
+	cache     *cache
+	chunks    *pool
+	openings  openings
+	plan      plan
+
+	done  <-chan struct{}
+	stop  context.CancelCauseFunc
+	after func(func()) (stop func() bool)
+
+	mu     sync.Mutex
+	closed bool
+	group  sync.WaitGroup
+}
+
+// NewReader makes a reader. It starts nothing.
+func NewReader(cfg ReaderConfig) *Reader {
+	if cfg.Counters == nil {
+		cfg.Counters = &Counters{}
+	}
+	if cfg.CacheSegments <= 0 {
+		cfg.CacheSegments = defaultCache
+	}
+	if cfg.Hedge <= 0 {
+		cfg.Hedge = defaultHedge
+	}
+	if cfg.Fault == nil {
+		cfg.Fault = func(ident.PublicKey, shardrpc.Ref, error) {}
+	}
+	if cfg.FalsePlace == nil {
+		cfg.FalsePlace = func(index.Place, error) {}
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	r := &Reader{
+		cfg: cfg, health: newHealth(),
+		rowPace: pace{least: cfg.Hedge}, rangePace: pace{least: cfg.Hedge},
+		chunks: newPool(plainSize, max(plainBuffers, 2*runtime.GOMAXPROCS(0))),
+		done:   ctx.Done(),
+		stop:   stop,
+		after:  func(f func()) func() bool { return context.AfterFunc(ctx, f) },
+	}
+	r.cache = newCache(newBigPool(wholeLimit+maxPadding, cfg.CacheSegments), r.evicted)
+	return r
+}
+
+// Close stops what is fetched ahead, waits for it, and forgets the file keys.
+func (r *Reader) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.stop(ErrClosed)
+	r.cache.stop()
+	r.group.Wait()
+	r.cache.clear()
+	r.openings.clear()
+}
+
+// enter begins a call: the context that it returns ends with the caller's and with
+// the reader; leave ends it.
+func (r *Reader) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
+	if isOver(r.done) {
+		return nil, nil, ErrClosed
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := r.after(func() { cancel(ErrClosed) })
+	return ctx, func() { stop(); cancel(nil) }, nil
+}
+
+// spawn runs f in a goroutine that Close waits for, unless the reader is closed.
+func (r *Reader) spawn(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.group.Go(f)
+	return true
+}
+
+func (r *Reader) locate(segment ident.CID) (*target, error) {
+	l, err := r.cfg.Locate(segment)
+	if err != nil {
+		return nil, err
+	}
+	return newTarget(segment, l)
+}
+
+func (r *Reader) fault(node ident.PublicKey, ref shardrpc.Ref, err error) {
+	r.cfg.Fault(node, ref, err)
+}
+
+// evicted remembers segments that had to go before a good part of them was read: to
+// fetch them whole again would be a waste.
+func (r *Reader) evicted(e *entry) {
+	if n := int64(len(e.sealed)); n > smallSegment && !e.ahead && e.served < n/wholeShare {
+		r.plan.rangesOnly(e.segment)
+	}
+}
+
+// whole returns a segment from the cache; see cache.acquire.
+func (r *Reader) whole(ctx context.Context, t *target) (*entry, func(), error) {
+	return r.cache.acquire(ctx, t.segment, r.spawn, r.fetcher(t))
+}
+
+func (r *Reader) fetcher(t *target) fetcher {
+	return func(ctx context.Context, buffer []byte) ([]byte, error) {
+		if err := r.fetchWhole(ctx, t, buffer[:t.padded()]); err != nil {
+			return nil, err
+		}
+		return buffer[:t.size()], nil
+	}
+}
