@@ -235,8 +235,8 @@ func TestSecondBackup(t *testing.T) {
 	m := createVault(t, n)
 	tree := makeTree(t, 3)
 	first := m.backup(tree)
-	copied := t.TempDir()
-	if err := os.CopyFS(copied, os.DirFS(tree)); err != nil {
+	d1, err := os.Stat(filepath.Join(tree, "d1"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	extra := make([]byte, 100_000)
@@ -252,24 +252,22 @@ func TestSecondBackup(t *testing.T) {
 	if err := os.RemoveAll(m.home.Cache); err != nil {
 		t.Fatal(err)
 	}
-	m.restore(first.ID()[:8], copiedOver(t, tree))
+	m.restore(first.ID()[:8], takeBack(t, tree, d1.ModTime()))
 	third := m.backup(tree)
 	if added := third.Snapshot.Stats.Added; added > 50_000 {
 		t.Errorf("%d bytes were stored again after the cache was lost", added)
 	}
 }
 
-// copiedOver takes back what TestSecondBackup added.
-func copiedOver(t *testing.T, tree string) string {
+// takeBack takes back what TestSecondBackup added.
+func takeBack(t *testing.T, tree string, changed time.Time) string {
 	t.Helper()
-	info, err := os.Stat(filepath.Join(tree, "d1"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Remove(filepath.Join(tree, "d1", "new")); err != nil {
 		t.Fatal(err)
 	}
-	_ = info
+	if err := os.Chtimes(filepath.Join(tree, "d1"), changed, changed); err != nil {
+		t.Fatal(err)
+	}
 	return tree
 }
 
@@ -408,12 +406,38 @@ func TestTooFewNodes(t *testing.T) {
 	if !errors.Is(err, vault.ErrTooFewNodes) || !strings.Contains(err.Error(), "1 more") {
 		t.Errorf("2 of 4 nodes: %v", err)
 	}
-	if _, _, err := m.home.Create(t.Context(), vault.Create{
-		Name: "other", Bootstrap: n.Bootstrap(), Code: mustCode(t, "4/8"), Rights: ledger.Full,
-		KeepKit: func(vault.Kit) error { t.Error("a kit for a vault that cannot be"); return nil },
-	}); !errors.Is(err, vault.ErrTooFewNodes) {
-		t.Logf("create with too few: %v", err)
+	if _, err := n.Break(t.Context(), testnet.Kill, "node-3"); err != nil {
+		t.Fatal(err)
 	}
+	_, _, err = m.home.Create(t.Context(), vault.Create{
+		Name: "other", Bootstrap: n.Bootstrap(), Rights: ledger.Full,
+		KeepKit: func(vault.Kit) error { t.Error("a kit for a vault that cannot be"); return nil },
+	})
+	if !errors.Is(err, vault.ErrTooFewNodes) {
+		t.Errorf("a vault on one operator: %v", err)
+	}
+}
+
+// TestThinVault: with fewer operators than shards nobody holds more than n-k.
+func TestThinVault(t *testing.T) {
+	n := newNetwork(t, 3, 3)
+	m := emptyMachine(t, n)
+	_, plan, err := m.home.Create(t.Context(), vault.Create{
+		Name: "shop", Bootstrap: n.Bootstrap(), Code: mustCode(t, "4/8"), Rights: ledger.Full, Device: "x", Options: m.options(),
+		KeepKit: func(k vault.Kit) error { m.kit = k; return nil },
+	})
+	if err != nil || !plan.Thin {
+		t.Fatalf("thin: %v, %v", plan.Thin, err)
+	}
+	tree := makeTree(t, 7)
+	r := m.backup(tree)
+	if !r.Complete() || r.Durability.Operators != 3 {
+		t.Errorf("durability: %+v", r.Durability)
+	}
+	if _, err := n.Break(t.Context(), testnet.Kill, "node-2"); err != nil {
+		t.Fatal(err)
+	}
+	m.restore("latest", tree)
 }
 
 // TestAppendDevice may add and not read.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -19,6 +20,10 @@ import (
 	"holdfast/seal"
 	"holdfast/vault/index"
 )
+
+// unhurried is longer than a busy machine takes for anything here, and shorter than
+// the deadlines of the protocol. Silence is tested where time passes at once.
+const unhurried = 20 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -105,6 +110,7 @@ func (b *bed) writerConfig() WriterConfig {
 			return ok
 		},
 		Counters: &Counters{},
+		Patience: unhurried,
 	}
 }
 
@@ -182,6 +188,7 @@ func (b *bed) readerConfig() ReaderConfig {
 			return client.Holder(node, b.net.Vault, shardrpc.Credential{})
 		},
 		Counters: &Counters{},
+		Hedge:    unhurried,
 		Fault: func(node ident.PublicKey, _ shardrpc.Ref, err error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -91,6 +91,7 @@ func (r *Reader) readPlace(ctx context.Context, p index.Place, local int64, dst 
 	if err == nil || ctx.Err() != nil || !errors.Is(err, ErrOutOfReach) && !errors.Is(err, ErrLost) {
 		return plain, err
 	}
+	r.targets.forget(p.Segment)
 	r.plan.rangesOnly(p.Segment)
 	if plain, rangeErr := r.readByRange(ctx, t, p, dst); rangeErr == nil {
 		return plain, nil

@@ -3,6 +3,7 @@ package object
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
@@ -48,6 +49,37 @@ func (t *target) node(row int) ident.PublicKey {
 		return ident.PublicKey{}
 	}
 	return t.Nodes[row]
+}
+
+// targetCache remembers a few targets.
+type targetCache struct {
+	mu sync.Mutex
+	m  map[ident.CID]*target
+}
+
+// maxTargets is small beside what they save: a descriptor is some hundred bytes.
+const maxTargets = 256
+
+func (c *targetCache) get(segment ident.CID) *target {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.m[segment]
+}
+
+func (c *targetCache) put(t *target) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= maxTargets {
+		c.m = map[ident.CID]*target{}
+	}
+	c.m[t.segment] = t
+}
+
+// forget has the segment looked up again: its shards may have moved.
+func (c *targetCache) forget(segment ident.CID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.m, segment)
 }
 
 // shortage is the error of a segment of which fewer than k rows can be had: why not,

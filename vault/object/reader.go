@@ -62,6 +62,7 @@ type Reader struct {
 	cache     *cache
 	chunks    *pool
 	openings  openings
+	targets   targetCache
 	plan      plan
 
 	done  <-chan struct{}
@@ -137,12 +138,20 @@ func (r *Reader) spawn(f func()) bool {
 	return true
 }
 
+// locate remembers what it was told: a segment has many chunks.
 func (r *Reader) locate(segment ident.CID) (*target, error) {
+	if t := r.targets.get(segment); t != nil {
+		return t, nil
+	}
 	l, err := r.cfg.Locate(segment)
 	if err != nil {
 		return nil, err
 	}
-	return newTarget(segment, l)
+	t, err := newTarget(segment, l)
+	if err == nil {
+		r.targets.put(t)
+	}
+	return t, err
 }
 
 func (r *Reader) fault(node ident.PublicKey, ref shardrpc.Ref, err error) {

@@ -93,7 +93,7 @@ func (silentSource) Chunks(_ context.Context, _ []byte, _ func(int, []byte) erro
 
 func TestExtents(t *testing.T) {
 	rng := seeded(t)
-	for range 50 {
+	for range 12 {
 		var e extents
 		covered := map[int64]bool{}
 		at := int64(0)

@@ -8,7 +8,7 @@ import (
 // What is archived and restored is the same in everything that a tree holds.
 func TestRoundTrip(t *testing.T) {
 	rng := seeded(t)
-	for i := range 12 {
+	for i := range 8 {
 		dir := t.TempDir()
 		src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
 		putFile(t, filepath.Join(src, "first"), "first")
