@@ -20,11 +20,11 @@ import (
 type Config struct {
 	Network    string   `toml:"network"`
 	Zone       string   `toml:"zone"`
-	Listen     []string `toml:"listen"`                // multiaddrs
-	Bootstrap  []string `toml:"bootstrap,omitempty"`   // multiaddrs with /p2p/; none for a network's first node
-	Capacity   int64    `toml:"capacity"`              // bytes that this node offers
-	VaultQuota int64    `toml:"vault_quota,omitempty"` // bytes that one vault may use of it; 0 for no limit
-	Admin      string   `toml:"admin,omitempty"`       // loopback address of the admin listener
+	Listen     []string `toml:"listen"`               // multiaddrs
+	Bootstrap  []string `toml:"bootstrap,omitempty"`  // multiaddrs with /p2p/; none for a network's first node
+	Capacity   int64    `toml:"capacity"`             // bytes that this node offers
+	VaultQuota int64    `toml:"vault_quota,omitzero"` // bytes that one vault may use of it; 0 for no limit
+	Admin      string   `toml:"admin,omitempty"`      // loopback address of the admin listener
 }
 
 // ErrConfig says that node.toml cannot be used.

@@ -19,11 +19,27 @@ func (l *ledgers) use(ctx context.Context, f func(p *parts) error) error {
 
 // refusal turns what the store of a member says into what the protocol knows.
 func refusal(err error) error {
+	var at *member.StateError
+	if errors.As(err, &at) {
+		return &ledgerrpc.HeadError{Err: translate(at.Err), Height: at.Head.Height, Entry: at.Head.Entry, Lock: at.Head.Lock}
+	}
+	return translate(err)
+}
+
+// translate finds the protocol's name for an error; package ledger's are the
+// protocol's own.
+func translate(err error) error {
 	for _, pair := range [][2]error{
 		{store.ErrPaused, ledgerrpc.ErrPaused},
+		{member.ErrGone, ledgerrpc.ErrPaused},
+		{member.ErrForgotten, ledgerrpc.ErrForgotten},
 		{member.ErrUnknownVault, ledgerrpc.ErrUnknownVault},
+		{member.ErrUnknownEntry, ledgerrpc.ErrUnknownEntry},
+		{member.ErrLocked, ledgerrpc.ErrLocked},
+		{member.ErrFull, ledgerrpc.ErrFull},
+		{member.ErrCorrupt, ledgerrpc.ErrCorrupt},
 	} {
-		if errors.Is(err, pair[0]) && !errors.Is(err, pair[1]) {
+		if errors.Is(err, pair[0]) {
 			return fmt.Errorf("%w (%w)", pair[1], err)
 		}
 	}
@@ -88,7 +104,9 @@ func (l *ledgers) Links(ctx context.Context, vault ident.CID, lane ident.PublicK
 // Body implements ledgerrpc.Reader.
 func (l *ledgers) Body(ctx context.Context, vault, body ident.CID) (out []byte, err error) {
 	err = l.use(ctx, func(p *parts) error {
-		out, err = p.member.Body(vault, body)
+		if out, err = p.member.Body(vault, body); errors.Is(err, member.ErrUnknownEntry) {
+			return fmt.Errorf("%w: body %v", ledgerrpc.ErrNotFound, body)
+		}
 		return err
 	})
 	return out, err
@@ -162,16 +180,55 @@ func (l *ledgers) mark(p *parts, vault ident.CID, certificate []byte) {
 
 // introduced returns the segments that a certified entry introduces.
 func (p *parts) introduced(vault ident.CID, certificate []byte) ([]ident.CID, error) {
-	return nil, nil
+	charter, err := p.charter(vault)
+	if err != nil {
+		return nil, err
+	}
+	c, err := ledger.VerifyCertificate(certificate, charter)
+	if err != nil {
+		return nil, err
+	}
+	link, err := p.member.Link(vault, c.Entry)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := ledger.VerifyEntry(link.Entry)
+	if err != nil {
+		return nil, err
+	}
+	effect, err := ledger.ReadEffect(charter, entry, link.Body)
+	if err != nil {
+		return nil, err
+	}
+	var segments []ident.CID
+	for _, s := range effect.Segments {
+		segments = append(segments, s.CID)
+	}
+	return segments, nil
 }
 
 // AddPlacement implements ledgerrpc.Placer.
 func (l *ledgers) AddPlacement(ctx context.Context, vault ident.CID, pl ledgerrpc.Placement) error {
-	return l.use(ctx, func(p *parts) error { return ledgerrpc.ErrNotFound })
+	return l.use(ctx, func(p *parts) error { return p.member.AddPlacement(vault, pl.Receipt, pl.Certificate) })
 }
 
 // Placements implements ledgerrpc.Placer.
 func (l *ledgers) Placements(ctx context.Context, vault ident.CID, segments []ident.CID) (out []ledgerrpc.Placement, err error) {
-	err = l.use(ctx, func(p *parts) error { return nil })
+	err = l.use(ctx, func(p *parts) error {
+		seen := map[ident.CID]bool{}
+		for _, s := range segments {
+			placed, err := p.member.Placements(vault, s)
+			if err != nil {
+				return err
+			}
+			for _, pl := range placed {
+				if id := pl.Receipt.CID(); !seen[id] {
+					seen[id] = true
+					out = append(out, ledgerrpc.Placement{Receipt: pl.Receipt, Certificate: pl.Cert})
+				}
+			}
+		}
+		return nil
+	})
 	return out, err
 }

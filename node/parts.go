@@ -55,10 +55,25 @@ func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID)
 	if p.book, err = openBook(filepath.Join(dir, bookName), ReceiptHold, n.now); err != nil {
 		return err
 	}
-	p.member, err = member.Open(member.Config{
+	p.member, err = n.openMember(member.Config{
 		Dir: filepath.Join(dir, ledgerName), Operator: n.keys.cert.Operator, Node: n.keys.cert.Node, Vote: n.keys.vote, Now: n.now, Log: n.log,
 	})
 	return err
+}
+
+// openMember opens the ledgers. If their database is lost it is made again from the
+// files: this node then serves what they prove, and votes no more under its key.
+func (n *Node) openMember(c member.Config) (*member.Store, error) {
+	s, err := member.Open(c)
+	if !errors.Is(err, member.ErrNoIndex) {
+		return s, err
+	}
+	found, err := member.Rebuild(c)
+	if err != nil {
+		return nil, err
+	}
+	n.log.Error("the memory of this node's votes was lost: it votes no more for the vaults it has", "vaults", found.Vaults, "entries", found.Entries)
+	return member.Open(c)
 }
 
 // close closes whatever is open.

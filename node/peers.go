@@ -19,7 +19,8 @@ type neighbours struct {
 	skew  time.Duration // the others' median less ours
 }
 
-// How often the node looks around: often while it finds others, then less and less.
+// How often the node looks around, and how long it waits for those that do not
+// answer: little while it finds others, then more and more.
 const (
 	lookMin   = 50 * time.Millisecond
 	lookMax   = time.Minute
@@ -30,7 +31,7 @@ const (
 func (n *neighbours) run(ctx context.Context) error {
 	wait := lookMin
 	for {
-		if n.look(ctx) {
+		if n.look(ctx, min(4*wait, lookLimit)) {
 			wait = lookMin
 		}
 		timer := time.NewTimer(wait)
@@ -44,19 +45,19 @@ func (n *neighbours) run(ctx context.Context) error {
 	}
 }
 
-// look asks once, and reports whether something has changed.
-func (n *neighbours) look(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+// look asks once, and reports whether others were found.
+func (n *neighbours) look(ctx context.Context, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	nodes, err := n.nodes(ctx)
-	if err != nil && len(nodes) == 0 {
-		return false
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	changed := n.count != len(nodes)
+	if err != nil && len(nodes) <= n.count {
+		return false // not all were asked
+	}
+	more := len(nodes) > n.count
 	n.count, n.skew = len(nodes), medianSkew(nodes)
-	return changed
+	return more
 }
 
 func medianSkew(nodes []p2p.Node) time.Duration {

@@ -159,7 +159,7 @@ func (h *Host) serveHello(_ context.Context, st Stream) {
 	}
 	if err != nil {
 		a.Refused = err.Error()
-		h.Log.Info("hello refused", "peer", s.remote.Short(), "error", err)
+		h.Log.Debug("hello refused", "peer", s.remote.Short(), "error", err)
 	}
 	if err := wire.Send(s, a); err != nil {
 		h.Log.Debug("answer hello", "peer", s.remote.Short(), "error", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -117,12 +118,23 @@ func (h *Host) round(whom []peer.ID, attempts map[peer.ID]attempt, result chan<-
 	forEach(due, greetAtOnce, func(p peer.ID) {
 		_, err := h.greet(h.alive, p, 0)
 		if err != nil {
-			h.Log.Debug("join network", "error", err)
+			h.Log.Log(h.alive, gravity(err), "cannot join by this node", "error", err)
 		}
 		if result != nil {
 			result <- err
 		}
 	})
+}
+
+// gravity tells a node that is down, which happens, from one that this host will
+// never get along with as both are configured.
+func gravity(err error) slog.Level {
+	for _, grave := range []error{ErrRefused, ErrNetwork, ErrCertificate, ErrHello} {
+		if errors.Is(err, grave) {
+			return slog.LevelWarn
+		}
+	}
+	return slog.LevelDebug
 }
 
 // pause is how long there is nothing to do.

@@ -18,7 +18,7 @@ const (
 	nodeSpace     = "node"
 	vaultSpace    = "vault"
 	maxNodeRecord = ledger.MaxRecord
-	maxVaultHint  = 256 << 10 // a charter and addresses of 255 members take less
+	maxVaultHint  = 1 << 20 // the charter is most of it
 )
 
 func nodeKey(node ident.PublicKey) string { return "/" + nodeSpace + "/" + string(node.Bytes()) }
@@ -39,12 +39,10 @@ func (v nodeValidator) Validate(key string, value []byte) error {
 	return err
 }
 
-// Select returns the valid value with the highest sequence number.
-func (v nodeValidator) Select(key string, values [][]byte) (int, error) {
-	return highest(values, func(value []byte) (int64, error) {
-		r, err := v.parse(key, value)
-		return r.Seq, err
-	})
+// Select returns the value with the highest sequence number. The DHT asks it about
+// values that have passed Validate.
+func (v nodeValidator) Select(_ string, values [][]byte) (int, error) {
+	return highest(values, maxNodeRecord)
 }
 
 func (v nodeValidator) parse(key string, value []byte) (ledger.NodeRecord, error) {
@@ -74,12 +72,10 @@ func (v hintValidator) Validate(key string, value []byte) error {
 	return err
 }
 
-// Select returns the valid value with the highest sequence number.
-func (v hintValidator) Select(key string, values [][]byte) (int, error) {
-	return highest(values, func(value []byte) (int64, error) {
-		hint, err := v.parse(key, value)
-		return hint.Seq, err
-	})
+// Select returns the value with the highest sequence number. The DHT asks it about
+// values that have passed Validate.
+func (v hintValidator) Select(_ string, values [][]byte) (int, error) {
+	return highest(values, maxVaultHint)
 }
 
 func (v hintValidator) parse(key string, value []byte) (ledger.VaultHint, error) {
@@ -106,14 +102,20 @@ func parseSigned(value []byte, limit int) (ident.Signed, error) {
 	return s, nil
 }
 
-// highest returns the index of the value with the highest number, the first of
-// equals, leaving out those that have none.
-func highest(values [][]byte, number func([]byte) (int64, error)) (int, error) {
+// highest returns the index of the value with the highest sequence number, the first
+// of equals, leaving out those that have none. It verifies no signature.
+func highest(values [][]byte, limit int) (int, error) {
 	best, most := -1, int64(0)
-	for i, v := range values {
-		n, err := number(v)
-		if err == nil && (best < 0 || n > most) {
-			best, most = i, n
+	for i, value := range values {
+		var r struct {
+			Seq int64 `cbor:"seq"`
+		}
+		signed, err := parseSigned(value, limit)
+		if err == nil {
+			err = wire.Decode(signed.Object, &r)
+		}
+		if err == nil && (best < 0 || r.Seq > most) {
+			best, most = i, r.Seq
 		}
 	}
 	if best < 0 {

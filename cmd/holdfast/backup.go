@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -218,17 +219,40 @@ func (a *app) backup(ctx context.Context, b vault.Backup) error {
 	a.warnStanding(st)
 	count, files := &object.Counters{}, &snapshot.Counters{}
 	b.Count, b.Archive.Counters = count, files
+	total, scanned := a.scan(ctx, b)
 	bars := a.watch(ctx, []stage{
-		{"read", files.Bytes.Load, func() int64 { return 0 }},
+		{"read", func() int64 { return files.Bytes.Load() + files.SkippedBytes.Load() }, total},
 		{"place", count.Placed.Load, count.Coded.Load},
 	}, func() map[string]any { return map[string]any{"files_done": files.Files.Load()} })
 	r, err := s.Backup(ctx, b)
+	scanned()
 	bars.close()
 	if err != nil {
 		return err
 	}
 	a.printBackup(r, time.Since(start))
 	return a.backupEnd(r)
+}
+
+// scan walks the sources beside the backup, so that the bar knows its end. Total is 0
+// until it does; stop ends the walk and waits for it.
+func (a *app) scan(ctx context.Context, b vault.Backup) (total func() int64, stop func()) {
+	var bytes atomic.Int64
+	if b.Stream != nil || a.quiet {
+		return bytes.Load, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	options := b.Archive
+	options.Counters, options.Progress = nil, nil
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		archiver := snapshot.Archiver{Options: options}
+		if _, stats, _, err := archiver.Paths(ctx, b.Paths); err == nil {
+			bytes.Store(stats.Bytes)
+		}
+	}()
+	return bytes.Load, func() { cancel(); <-done }
 }
 
 // backupEnd chooses the exit code of a backup that was acknowledged.

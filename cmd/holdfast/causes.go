@@ -61,6 +61,7 @@ func causes() []cause {
 		{vault.ErrNoQuorum, exitNetwork, "nothing was acknowledged; try again when more members are up"},
 		{vault.ErrNetwork, exitNetwork, "check the bootstrap addresses and that nodes are up"},
 		{p2p.ErrUnreachable, exitNetwork, "check the bootstrap addresses and that nodes are up"},
+		{p2p.ErrConfig, exitConfig, "correct the addresses or the name of the network"},
 		{p2p.ErrNetwork, exitConfig, "the node belongs to another network: check --network"},
 
 		{shardrpc.ErrQuota, exitFull, "the device's quota is used up"},
@@ -71,13 +72,19 @@ func causes() []cause {
 
 		{node.ErrNodeExists, exitUsage, "name an empty folder"},
 		{node.ErrVolumeInUse, exitUsage, "only a volume that is lost is replaced"},
+		{node.ErrNoNode, exitUsage, "make one with holdfast node init, or name another folder with --dir"},
+		{node.ErrRunning, exitBusy, "stop the node first, or wait until it has stopped"},
+		{node.ErrUnfinished, exitConfig, "repeat what was interrupted: holdfast node resume --new-volume --operator FILE"},
 		{node.ErrNotRunning, exitFailed, "start it with holdfast node run"},
+		{node.ErrSilent, exitFailed, "it is held or overloaded: look at its process and its log"},
+		{node.ErrName, exitUsage, "choose another name"},
 		{node.ErrKeyFile, exitConfig, "name a key file of the right kind"},
 		{node.ErrKeyMode, exitConfig, "chmod 600 the file"},
 		{node.ErrConfig, exitConfig, "correct node.toml"},
 
 		{testnet.ErrConfig, exitUsage, "see holdfast testnet up --help"},
 		{testnet.ErrExists, exitUsage, "name another folder, or end the network and remove its folder"},
+		{testnet.ErrNoNetwork, exitUsage, "start one with holdfast testnet up --dir DIR"},
 		{testnet.ErrNoNode, exitUsage, "holdfast testnet status lists the nodes"},
 		{testnet.ErrHarm, exitUsage, "kill, stop, wipe, corrupt or fill"},
 		{testnet.ErrNotReady, exitNetwork, "see node.log in the node's folder"},

@@ -80,7 +80,7 @@ func (a *app) printCheck(h vault.Health, st vault.Standing, took time.Duration) 
 		if a.json {
 			a.emit(map[string]any{"message_type": "error", "error": map[string]any{"message": b.Err.Error()}, "segment": b.Segment.String(), "shard": b.Index, "node": b.Node.String()})
 		} else {
-			a.printf("shard %d of segment %.8s on node %s: %v\n", b.Index, b.Segment.Hex(), b.Node.Short(), b.Err)
+			a.printf("shard %d of segment %.8s on node %s: %s\n", b.Index, b.Segment.Hex(), b.Node.Short(), oneLine(b.Err.Error()))
 		}
 	}
 	if a.json {

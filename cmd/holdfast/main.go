@@ -13,8 +13,11 @@ func main() {
 	os.Exit(run())
 }
 
+// run ends the command's context at the first signal; the second one ends the
+// program at once.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	defer context.AfterFunc(ctx, stop)()
 	return execute(ctx, os.Args[1:], stdio())
 }

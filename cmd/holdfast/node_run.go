@@ -15,6 +15,7 @@ func nodeRun(a *app) *cobra.Command {
 	var withStdin bool
 	c := &cobra.Command{
 		Use: "run --dir DIR", Short: "run a node until it is told to stop", Args: exactly(0),
+		Long:    "Runs the node in the foreground; its log goes to standard error. If its volume is not there\n(not mounted, say), the node is paused: it takes nothing, writes nothing elsewhere, and goes\non by itself when the volume is back.",
 		Example: "  holdfast node run --dir /srv/holdfast",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := needDir(dir); err != nil {
@@ -30,6 +31,7 @@ func nodeRun(a *app) *cobra.Command {
 				ctx, stop = untilClosed(ctx, a.in)
 				defer stop()
 			}
+			saveMemory()
 			n, err := node.Open(ctx, dir, node.Options{Log: log})
 			if err != nil {
 				return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ func nodeStatus(a *app) *cobra.Command {
 			if a.json {
 				return a.emitStruct("node_status", s)
 			}
-			a.printNode(s)
+			a.printNode(dir, s)
 			return nil
 		},
 	}
@@ -33,20 +34,26 @@ func nodeStatus(a *app) *cobra.Command {
 	return c
 }
 
-func (a *app) printNode(s node.Status) {
-	a.printf("node %s   %s   up %s   %s\n", s.Node, s.State, formatSpan(time.Since(s.Started)), s.Version)
+func (a *app) printNode(dir string, s node.Status) {
+	a.printf("node %s   %s   up %s   %s\n", s.PeerID, s.State, formatSpan(time.Since(s.Started)), s.Version)
 	a.printf("operator %s   network %s   zone %s   %d peers\n", s.Name, s.Network, s.Zone, s.Peers)
-	a.printf("volume   %s used of %s, %d shards of %d vaults\n", formatSize(s.Used), formatSize(s.Capacity), s.Shards, len(s.Vaults))
-	a.printf("certificate until %s\n", s.Expires.Format(time.DateOnly))
+	a.printf("volume   %s used of %s, %s free, %d shards of %d vaults\n", formatSize(s.Used), formatSize(s.Capacity), formatSize(s.Free), s.Shards, len(s.Vaults))
+	a.printf("certificate %d until %s\n", s.Serial, s.Expires.Format(time.DateOnly))
 	for _, addr := range s.Addrs {
 		a.printf("address  %s\n", addr)
 	}
-	if s.State == node.StateServing {
-		a.printf("the node serves; nothing to do\n")
-		return
+	if s.ClockBad {
+		a.printf("the clock is %s from that of the other nodes: set it right\n", formatSpan(time.Duration(math.Abs(s.Skew)*float64(time.Second))))
 	}
-	a.printf("the volume is paused: %s\n", s.Reason)
-	a.say("mount the disk again, or, if it is lost: holdfast node resume --new-volume --operator FILE")
+	switch s.State {
+	case node.StateServing:
+		a.printf("the node serves; nothing to do\n")
+	case node.StatePaused:
+		a.printf("the volume is paused: %s\n", s.Reason)
+		a.say("mount the disk again and the node goes on; if it is lost, stop the node and: holdfast node resume --dir %s --new-volume --operator FILE", dir)
+	default:
+		a.printf("the node is %s\n", s.State)
+	}
 }
 
 // emitStruct prints a structure as one JSON line.

@@ -63,6 +63,10 @@ func safety(h vault.Health) string {
 	case h.Present == h.Shards:
 		return "every byte is safe: all " + plural(h.Shards, "shard") + " are there (asked just now); any " + plural(h.Operators, "operator") + " may be lost"
 	}
+	more := "any " + plural(h.Operators, "more operator") + " may be lost"
+	if h.Operators <= 0 {
+		more = "no further operator may be lost"
+	}
 	return "every byte can be read, but shards are missing: the worst segment has " + plural(h.Worst, "shard") + " and needs " +
-		plural(h.K, "shard") + "; any " + plural(max(h.Operators, 0), "more operator") + " may be lost; next: holdfast check"
+		plural(h.K, "shard") + "; " + more + "; next: holdfast check"
 }

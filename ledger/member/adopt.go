@@ -35,8 +35,10 @@ func (s *Store) Adopt(vault ident.CID, link ledger.Link) error {
 func (v *vault) adopt(e ledger.Entry, l ledger.Link, eff ledger.Effect) error {
 	var before int64
 	err := v.read(func(x index) error {
-		if _, ok, err := x.certified(e.CID()); err != nil || ok {
-			return errors.Join(err, errKnown)
+		if _, ok, err := x.certified(e.CID()); err != nil {
+			return err
+		} else if ok {
+			return errKnown
 		}
 		if err := x.follows(e); err != nil {
 			return err
@@ -45,7 +47,7 @@ func (v *vault) adopt(e ledger.Entry, l ledger.Link, eff ledger.Effect) error {
 		before = rec.Count
 		return err
 	})
-	if err == errKnown {
+	if errors.Is(err, errKnown) {
 		return v.heal(e, l)
 	}
 	if errors.Is(err, ledger.ErrFork) {

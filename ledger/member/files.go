@@ -168,11 +168,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// hexCID returns the binary form of the CID of a structure whose digest is a name.
-func hexCID(name string) []byte {
+// hexCID returns the CID of a structure whose digest a name is: isHex(name).
+func hexCID(name string) ident.CID {
 	var hash [ident.HashSize]byte
-	if _, err := hex.Decode(hash[:], []byte(name)); err != nil {
-		return nil
-	}
-	return ident.NewCID(ident.DagCBOR, hash).Bytes()
+	hex.Decode(hash[:], []byte(name))
+	return ident.NewCID(ident.DagCBOR, hash)
 }

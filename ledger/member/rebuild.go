@@ -158,10 +158,7 @@ func (b *rebuilder) certified(v *vault) ([]file, error) {
 		if !isHex(name) {
 			continue
 		}
-		id, err := ident.CIDFromBytes(hexCID(name))
-		if err != nil {
-			return nil, err
-		}
+		id := hexCID(name)
 		l, e, err := readLink(filepath.Join(v.dirs.entry, n.Name()), id, v.charter)
 		if err != nil {
 			b.skip(err)
@@ -220,10 +217,7 @@ func (b *rebuilder) placements(v *vault) error {
 		if !isHex(n.Name()) {
 			continue
 		}
-		id, err := ident.CIDFromBytes(hexCID(n.Name()))
-		if err != nil {
-			return err
-		}
+		id := hexCID(n.Name())
 		_, r, err := v.dirs.readPlacement(id, v.charter)
 		if err != nil {
 			b.skip(err)

@@ -14,11 +14,14 @@ import (
 // ledger's own, so that a backend passes them on as they are.
 var (
 	ErrUnknownVault = errors.New("the vault is not known here")
+	ErrUnknownEntry = errors.New("the member has not seen the entry that is certified")
 	ErrNotFound     = errors.New("the member does not have that")
 	ErrFull         = errors.New("the member keeps no more vaults")
 	ErrLocked       = errors.New("the member has voted for another entry at this place")
 	ErrClosing      = errors.New("a segment that the entry refers to is being released")
 	ErrPaused       = errors.New("the member's store is not there")
+	ErrForgotten    = errors.New("the member has lost its votes under this key and signs nothing more")
+	ErrCorrupt      = errors.New("what was asked for is damaged on the member's disk")
 
 	ErrBusy       = rpc.ErrBusy
 	ErrBadRequest = rpc.ErrBadRequest
@@ -30,7 +33,7 @@ var (
 var ErrLied = errors.New("the member sent something else than what was asked for")
 
 // HeadError is a refusal because of the entry's place: ledger.ErrStale, ErrBehind or
-// ErrFork, or ErrLocked, with what the member knows about the lane, so that whoever
+// ErrFork, ErrLocked or ErrUnknownEntry, with what the member knows about the lane, so that whoever
 // is behind can catch up.
 type HeadError struct {
 	Err    error       // which of them
@@ -53,6 +56,9 @@ var refusals = rpc.NewRefusals(
 	rpc.Row{Number: 12, Err: ErrNotFound},
 	rpc.Row{Number: 13, Err: ErrFull},
 	rpc.Row{Number: 14, Err: ErrPaused},
+	headRow(15, ErrUnknownEntry),
+	rpc.Row{Number: 16, Err: ErrForgotten},
+	rpc.Row{Number: 17, Err: ErrCorrupt},
 	rpc.Row{Number: 20, Err: ledger.ErrNotMember, Explain: true},
 	headRow(21, ledger.ErrBehind),
 	headRow(22, ledger.ErrStale),

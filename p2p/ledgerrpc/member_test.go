@@ -254,6 +254,7 @@ func TestHeadError(t *testing.T) {
 	for _, want := range []ledgerrpc.HeadError{
 		{Err: ledger.ErrStale, Height: 7, Entry: vault},
 		{Err: ledger.ErrBehind},
+		{Err: ledgerrpc.ErrUnknownEntry, Height: 3, Entry: vault},
 		{Err: ledger.ErrFork, Height: 1, Entry: vault, Lock: ledger.Lock{Height: 2, Attempt: 3, Entry: vault}},
 		{Err: ledgerrpc.ErrLocked, Lock: ledger.Lock{Height: 1, Entry: vault}},
 	} {

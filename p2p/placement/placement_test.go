@@ -3,7 +3,6 @@ package placement
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -266,65 +265,6 @@ func TestLeavingDisplacesNobody(t *testing.T) {
 	}
 }
 
-// Over many segments equal nodes get equal numbers of each shard index, and of all.
-func TestBalance(t *testing.T) {
-	const segments = 4000
-	code := erasure.Code{K: 2, N: 4}
-	nodes := plain(10)
-	var total [10]int
-	var data [10]int
-	for s := range segments {
-		placed, err := Choose(seeded(42), s, code, nodes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for shard, i := range placed {
-			total[i]++
-			if shard < code.K {
-				data[i]++
-			}
-		}
-	}
-	for i := range nodes {
-		if want := segments * 4 / 10; total[i] < want*9/10 || total[i] > want*11/10 {
-			t.Errorf("node %d holds %d shards, about %d expected", i, total[i], want)
-		}
-		if want := segments * 2 / 10; data[i] < want*8/10 || data[i] > want*12/10 {
-			t.Errorf("node %d holds %d data shards, about %d expected", i, data[i], want)
-		}
-	}
-}
-
-// With one shard to give, turns are in proportion to space: among operators, and
-// among one operator's nodes.
-func TestWeights(t *testing.T) {
-	const segments = 8000
-	nodes := []Candidate{
-		{Node: key('n', 0), Operator: key('o', 0), Space: 1 << 40},
-		{Node: key('n', 1), Operator: key('o', 1), Space: 3 << 40},
-		{Node: key('n', 2), Operator: key('o', 2), Space: 3 << 40},
-		{Node: key('n', 3), Operator: key('o', 2), Space: 1 << 40},
-	}
-	var first [4]int
-	for s := range segments {
-		r := rank(lots{seeded(7), s}, nodes)
-		first[r[0].nodes[0].node]++
-	}
-	for i, want := range []int{segments / 8, segments * 3 / 8, segments * 3 / 8, segments / 8} {
-		if first[i] < want*9/10 || first[i] > want*11/10 {
-			t.Errorf("node %d comes first %d times, about %d expected", i, first[i], want)
-		}
-	}
-}
-
-// An operator who boasts gets no more than his one shard, and no more turns than
-// somebody with a petabyte.
-func TestClaimsAreBounded(t *testing.T) {
-	if weight(1<<62) != weight(maxWeight) || weight(-5) != 0 || weight(3) != 3 {
-		t.Error("weight is not bounded")
-	}
-}
-
 // No zone holds more than the evenest spread needs.
 func TestZones(t *testing.T) {
 	for _, c := range []struct {
@@ -374,90 +314,6 @@ func TestOperatorSpreadsOverHisNodes(t *testing.T) {
 	if l.node[0] != 1 || l.node[1] != 3 || l.node[2] != 1 || l.node[3] != 1 {
 		t.Errorf("shards by node: %v", l.node)
 	}
-}
-
-// Spares never break the law, whichever of them is taken, and are complete.
-func TestSpares(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		nodes, code := network(t), lawful(t)
-		seed := seeded(rapid.Uint64().Draw(t, "seed"))
-		placed, _ := Choose(seed, 0, code, nodes)
-		shard := rapid.IntRange(0, code.N-1).Draw(t, "shard")
-		limit := share(code, Operators(nodes))
-		spares := Spares(seed, 0, code, nodes, placed, shard)
-		others := newLoad(nodes, placed, shard)
-		for i, c := range nodes {
-			want := c.Space > 0 && others.op[c.Operator] < limit
-			if slices.Contains(spares, i) != want {
-				t.Fatalf("candidate %d is a spare: %v, want %v", i, !want, want)
-			}
-		}
-		for i := 1; i < len(spares); i++ {
-			if others.operator(nodes, spares[i-1]) > others.operator(nodes, spares[i]) {
-				t.Fatal("a loaded operator stands before a free one")
-			}
-		}
-		if !slices.Equal(spares, Spares(seed, 0, code, nodes, placed, shard)) {
-			t.Fatal("not deterministic")
-		}
-	})
-}
-
-// Losing one holder after another, each replaced by the first spare, ends in a
-// placement that is as lawful as the first.
-func TestSparesOneAfterAnother(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	code := erasure.Code{K: 4, N: 8}
-	nodes := plain(14)
-	placed, err := Choose(seeded(9), 0, code, nodes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 6 {
-		shard := r.IntN(code.N)
-		nodes[placed[shard]].Space = 0
-		spares := Spares(seeded(9), 0, code, nodes, placed, shard)
-		if len(spares) == 0 {
-			t.Fatal("no spare left")
-		}
-		placed[shard] = spares[0]
-		for _, n := range newLoad(nodes, placed, -1).op {
-			if n > 1 {
-				t.Fatalf("an operator holds %d shards", n)
-			}
-		}
-	}
-	nodes[placed[0]].Space = 0
-	if s := Spares(seeded(9), 0, code, nodes, placed, 0); len(s) != 0 {
-		t.Errorf("no operator is left, spares %v", s)
-	}
-}
-
-// Placed indexes that name nothing are gaps, not panics.
-func TestSparesOfNonsense(t *testing.T) {
-	if s := Spares([32]byte{}, -1, erasure.Code{K: 1, N: 2}, plain(2), []int{-7, 99}, 5); len(s) != 2 {
-		t.Errorf("spares %v", s)
-	}
-	if s := Spares([32]byte{}, 0, erasure.Code{K: 1, N: 2}, nil, nil, 0); len(s) != 0 {
-		t.Errorf("spares of nobody: %v", s)
-	}
-}
-
-// age is -log2 of a uniform number: known points, and monotone.
-func TestAge(t *testing.T) {
-	for _, c := range []struct{ x, want uint64 }{
-		{0, 64 << fraction}, {1, 63 << fraction}, {1<<63 - 1, 1 << fraction}, {1<<64 - 1, 1},
-	} {
-		if got := age(c.x); got != c.want {
-			t.Errorf("age(%#x) = %#x, want %#x", c.x, got, c.want)
-		}
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := rapid.Uint64().Draw(t, "a"), rapid.Uint64().Draw(t, "b")
-		if a < b && age(a) < age(b) {
-			t.Fatalf("age(%d) < age(%d)", a, b)
-		}
-	})
 }
 
 func TestCounts(t *testing.T) {

@@ -100,17 +100,17 @@ func (c *Call) refusedAfterAll(err error) bool {
 }
 
 // outcome decides which of two errors is the cause, and settles a refusal that
-// leaves the stream between two requests.
+// leaves the stream between two requests. What the peer has said tells more than
+// that it could not be written to.
 func (c *Call) outcome(err, sendErr error) error {
 	if sendErr == nil {
 		c.settled = c.refusedAfterAll(err)
 		return err
 	}
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		return err
+	if err == nil || errors.Is(err, ErrBroken) || errors.Is(err, ErrTimeout) {
+		return sendErr
 	}
-	return sendErr
+	return err
 }
 
 // hear reads the greeting's answer, if that is still to come, and the request's.

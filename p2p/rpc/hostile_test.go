@@ -50,7 +50,14 @@ func TestHostileServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			over := make(chan struct{})
 			defer close(over)
-			w := newWorld(t, quick, func(ctx context.Context, s rpc.Stream) {
+			limits := rpc.Limits{}
+			switch {
+			case c.want == rpc.ErrTimeout:
+				limits = quick
+			case !c.reads && c.stays: // what is not read is noticed after that
+				limits.Linger = quick.Linger
+			}
+			w := newWorld(t, limits, func(ctx context.Context, s rpc.Stream) {
 				if c.reads {
 					_, _ = io.CopyN(io.Discard, s, 4<<20)
 				}

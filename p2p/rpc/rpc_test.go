@@ -310,10 +310,6 @@ func TestIdleStreamClosedByPeer(t *testing.T) {
 }
 
 func TestServerIdle(t *testing.T) {
-	w := newEcho(t, rpc.Limits{Idle: 20 * time.Millisecond})
-	if _, err := w.ask(t.Context(), "echo"); err != nil {
-		t.Fatal(err)
-	}
 	a, b := pipenet.Pipe(key(2), key(1))
 	rpc.NewGate(rpc.Limits{Idle: 20 * time.Millisecond}).Serve(t.Context(), b, table, echo) // returns by itself
 	_, err := a.Read(make([]byte, 1))

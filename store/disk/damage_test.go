@@ -15,8 +15,8 @@ import (
 
 func newReader(p []byte) io.Reader { return bytes.NewReader(p) }
 
-// damaged puts a shard and then changes its file.
-type damaged struct {
+// damage puts a shard and then changes its file.
+type damage struct {
 	t      *testing.T
 	d      *Disk
 	seen   *events
@@ -25,11 +25,11 @@ type damaged struct {
 	intact []byte
 }
 
-func newDamaged(t *testing.T, size int) *damaged {
+func newDamage(t *testing.T, size int) *damage {
 	seen := new(events)
 	config := newVolume(t, 1<<30)
 	config.Report = seen.report
-	m := &damaged{t: t, d: mustOpen(t, config), seen: seen, s: segment(t, size, 1)}
+	m := &damage{t: t, d: mustOpen(t, config), seen: seen, s: segment(t, size, 1)}
 	m.key = mustPut(t, m.d, m.s, 1)
 	p, err := os.ReadFile(m.d.at.shard(m.key))
 	if err != nil {
@@ -40,7 +40,7 @@ func newDamaged(t *testing.T, size int) *damaged {
 }
 
 // become replaces the file's content.
-func (m *damaged) become(p []byte) {
+func (m *damage) become(p []byte) {
 	m.t.Helper()
 	if err := os.MkdirAll(m.d.at.folder(m.key), 0o700); err != nil {
 		m.t.Fatal(err)
@@ -52,7 +52,7 @@ func (m *damaged) become(p []byte) {
 
 // wantFound reads the shard and checks that the damage is found, that nothing but
 // good bytes has come out, and that the file is out of the way.
-func (m *damaged) wantFound(what string) {
+func (m *damage) wantFound(what string) {
 	m.t.Helper()
 	before := m.seen.count(Corrupt)
 	quarantined := len(names(m.t, m.d.at.quarantine()))
@@ -87,7 +87,7 @@ func readInto(t *testing.T, d *Disk, key store.Key, w io.Writer) error {
 
 // Law: a flipped bit anywhere in a shard file is found on read and never served.
 func TestFlippedBits(t *testing.T) {
-	m := newDamaged(t, 2*40_000)
+	m := newDamage(t, 2*40_000)
 	payload := headerSize(len(m.s.Descriptor))
 	tail := payload + 40_000
 	for i := 0; i < len(m.intact); {
@@ -112,7 +112,7 @@ func TestFlippedBits(t *testing.T) {
 }
 
 func TestFilesOfOtherLength(t *testing.T) {
-	m := newDamaged(t, 2*40_000)
+	m := newDamage(t, 2*40_000)
 	for _, n := range []int{0, 1, atDescriptor, 300, 1000, 20_000, len(m.intact) - 64, len(m.intact) - 1} {
 		m.become(m.intact[:n])
 		m.wantFound("cut to " + strconv.Itoa(n))
@@ -125,7 +125,7 @@ func TestFilesOfOtherLength(t *testing.T) {
 
 // A slice is proved from what it is made of, and from nothing else.
 func TestSlicesOfDamagedFiles(t *testing.T) {
-	m := newDamaged(t, 2*100_000)
+	m := newDamage(t, 2*100_000)
 	payload := headerSize(len(m.s.Descriptor))
 	p := bytes.Clone(m.intact)
 	p[payload+50_000] ^= 1
@@ -159,7 +159,7 @@ func TestSlicesOfDamagedFiles(t *testing.T) {
 
 // A corrupt shard is replaced by a put, though only its payload is damaged.
 func TestPutHealsCorruptShard(t *testing.T) {
-	m := newDamaged(t, 2*100_000)
+	m := newDamage(t, 2*100_000)
 	p := bytes.Clone(m.intact)
 	p[len(p)/2] ^= 1
 	m.become(p)
@@ -182,7 +182,7 @@ func TestPutHealsCorruptShard(t *testing.T) {
 
 // A whole and good file is corrupt in another's place.
 func TestFileInAnotherPlace(t *testing.T) {
-	m := newDamaged(t, 2*40_000)
+	m := newDamage(t, 2*40_000)
 	other := segment(t, 2*40_000, 2)
 	for name, key := range map[string]store.Key{
 		"other index":   m.s.Key(v, 2),
@@ -192,7 +192,7 @@ func TestFileInAnotherPlace(t *testing.T) {
 		if err := other.Put(t.Context(), m.d, key.Vault, 3); err != nil { // makes the folder
 			t.Fatal(err)
 		}
-		n := &damaged{t, m.d, m.seen, m.s, key, nil}
+		n := &damage{t, m.d, m.seen, m.s, key, nil}
 		n.become(m.intact)
 		n.wantFound(name)
 	}
@@ -200,7 +200,7 @@ func TestFileInAnotherPlace(t *testing.T) {
 }
 
 func TestLaterVersionIsLeftAlone(t *testing.T) {
-	m := newDamaged(t, 2*40_000)
+	m := newDamage(t, 2*40_000)
 	p := bytes.Clone(m.intact)
 	head := p[:headerSize(len(m.s.Descriptor))]
 	binary.LittleEndian.PutUint32(head[atVersion:], 7)
@@ -222,7 +222,7 @@ func TestLaterVersionIsLeftAlone(t *testing.T) {
 
 // A file that is gone while the volume is there is lost, and is reported once.
 func TestLostFile(t *testing.T) {
-	m := newDamaged(t, 2*40_000)
+	m := newDamage(t, 2*40_000)
 	if err := os.Remove(m.d.at.shard(m.key)); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestLostFile(t *testing.T) {
 
 // The folders under a running shelf can go away, and come back with the next put.
 func TestFoldersRemovedUnderneath(t *testing.T) {
-	m := newDamaged(t, 2*40_000)
+	m := newDamage(t, 2*40_000)
 	if err := os.RemoveAll(m.d.at.folder(m.key)); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,8 @@ var _ store.Shelf = (*Disk)(nil)
 // Open opens a volume that Create has made, alone: a second opener gets ErrInUse.
 // If the volume is not there, or another one is, the error is store.ErrPaused. It
 // reads the marker, the index's totals, and what a crash may have left in tmp/,
-// never the shards. The caller closes it.
+// never the shards. An index that is found damaged is put aside for a new, stale one.
+// The caller closes it.
 func Open(ctx context.Context, config Config) (*Disk, error) {
 	d, err := open(ctx, config)
 	if err != nil {
@@ -85,8 +87,8 @@ func open(ctx context.Context, config Config) (*Disk, error) {
 	}
 	d := &Disk{config: config, at: layout{config.Dir}, files: config.files, stop: make(chan struct{})}
 	d.space.capacity = config.Capacity
-	// Names are unlike those of the runs before, of which a few may be left.
-	d.temp.Store(uint64(config.Now().UnixNano()))
+	// Names in tmp/ are unlike those of the runs before, of which a few may be left.
+	d.temp.Store(rand.Uint64())
 	d.buffers.New = func() any { return new([bufferSize]byte) }
 	var err error
 	if d.volume, d.marker, err = openVolume(d.at, config.Volume); err != nil {
@@ -96,11 +98,17 @@ func open(ctx context.Context, config Config) (*Disk, error) {
 	if err := d.restoreFolders(); err != nil {
 		return nil, err
 	}
-	if d.index, err = d.openIndex(); err != nil {
-		return nil, err
+	if d.index, err = openIndex(d.at.index(), d.files); err == nil {
+		err = d.load(ctx)
 	}
-	if err := d.load(ctx); err != nil {
-		return nil, errors.Join(err, d.index.close(false))
+	if damaged(err) {
+		d.report(IndexFailed, store.Key{}, err)
+		if err = d.index.replace(); err == nil {
+			err = d.load(ctx)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.index.shut())
 	}
 	return d, nil
 }
@@ -119,20 +127,6 @@ func (d *Disk) restoreFolders() error {
 		return nil
 	}
 	return d.files.syncDir(d.at.dir)
-}
-
-// openIndex opens the index. A damaged one is put aside for a new, stale one: it
-// can be rebuilt from the files.
-func (d *Disk) openIndex() (*index, error) {
-	x, err := openIndex(d.at.index(), d.files)
-	if err == nil || !errors.Is(err, errIndex) || errors.Is(err, fs.ErrPermission) {
-		return x, err
-	}
-	d.report(IndexFailed, store.Key{}, err)
-	if err := os.Rename(d.at.index(), d.at.index()+".damaged"); err != nil {
-		return nil, err
-	}
-	return openIndex(d.at.index(), d.files)
 }
 
 // load takes over the books and repairs them from what a crash left.
@@ -202,7 +196,7 @@ func (d *Disk) Check(ctx context.Context) error {
 // Stale reports whether the index may miss shards that are on the volume, or name
 // ones that are not: List and Usage are then not to be relied on until Rebuild has
 // been run. Open and Stat always tell the truth.
-func (d *Disk) Stale() bool { return d.stale.Load() }
+func (d *Disk) Stale() bool { return d.stale.Load() || d.index.broken.Load() }
 
 // Usage implements store.Shelf.
 func (d *Disk) Usage(ctx context.Context) (store.Usage, error) {

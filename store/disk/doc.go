@@ -29,5 +29,14 @@
 // may be wrong about this one key. Opening a volume goes through tmp/, which holds
 // no more than a few seconds' work, and asks the shard's place what is true; it
 // never walks the shards. Where a file system has no hard links there are no hints;
-// after a crash the index is then stale, which Stale tells and Rebuild repairs.
+// after a crash the index is then stale, which Stale tells and Rebuild repairs. A
+// file system without a journal may lose hints when the power fails: List and Usage
+// then miss the shards of the last seconds until Rebuild is run, Open and Stat do not.
+//
+// # What is never done
+//
+// A read error of the operating system is not taken for corruption, a missing file
+// not for a loss before the marker has been seen again, and a file of a later version
+// not for damage. Bytes are served only after they have been verified, and nothing
+// but Remove takes a good file away.
 package disk

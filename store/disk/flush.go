@@ -26,7 +26,10 @@ func (d *Disk) flushLoop() {
 			return
 		case <-wait.C:
 		}
-		if err := d.flush(); err != nil {
+		d.life.RLock()
+		err := d.flush()
+		d.life.RUnlock()
+		if err != nil {
 			d.report(IndexFailed, store.Key{}, err)
 			d.index.retry()
 		}

@@ -19,6 +19,9 @@ import (
 // concerned.
 var errIndex = errors.New("index of the volume")
 
+// errEntry says that what the index holds is not what was written.
+var errEntry = errors.New("damaged entry")
+
 // index remembers what is on the volume, so that it can be listed and counted. It
 // follows the files and never leads them.
 //
@@ -27,7 +30,8 @@ var errIndex = errors.New("index of the volume")
 type index struct {
 	db     *bbolt.DB
 	file   *os.File    // of db
-	broken atomic.Bool // db must not be touched any more
+	broken atomic.Bool // damaged: db is not touched any more
+	path   string
 	files  filesystem
 	dirty  chan struct{} // has an element while changes wait
 
@@ -75,7 +79,7 @@ func (e entry) encode() []byte {
 
 func decodeEntry(p []byte) (entry, error) {
 	if len(p) < 8 {
-		return entry{}, errIndex
+		return entry{}, errEntry
 	}
 	return entry{int64(binary.BigEndian.Uint64(p)), slices.Clone(p[8:])}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 
 	"holdfast/internal/ident"
@@ -38,23 +39,51 @@ const lockTimeout = time.Second
 
 // openIndex opens or makes the database. A new one is stale until told otherwise.
 func openIndex(path string, files filesystem) (*index, error) {
-	x := &index{files: files, dirty: make(chan struct{}, 1), waiting: make(map[indexKey]*entry)}
+	x := &index{path: path, files: files, dirty: make(chan struct{}, 1), waiting: make(map[indexKey]*entry)}
+	return x, x.open()
+}
+
+func (x *index) open() error {
 	err := x.guarded(func() (err error) {
-		x.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		x.db, err = bbolt.Open(x.path, 0o600, &bbolt.Options{
 			Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, OpenFile: x.openFile,
 		})
 		return err
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, ErrInUse
+		return ErrInUse
 	}
 	if err == nil {
 		err = x.prepare()
 	}
 	if err != nil {
-		return nil, errors.Join(err, x.shut())
+		return errors.Join(err, x.shut())
 	}
-	return x, nil
+	return nil
+}
+
+// damaged reports whether the database is to blame for an error, and not the
+// operating system.
+func damaged(err error) bool {
+	var os syscall.Errno
+	return errors.Is(err, errIndex) && !errors.As(err, &os)
+}
+
+// replace puts a damaged database aside, so that it can be looked at, and begins a
+// new, stale one. Nobody else uses the index meanwhile.
+func (x *index) replace() error {
+	if err := x.shut(); err != nil {
+		return err
+	}
+	if err := os.Rename(x.path, x.path+".damaged"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	x.mu.Lock()
+	clear(x.waiting)
+	x.mu.Unlock()
+	x.db, x.file = nil, nil
+	x.broken.Store(false)
+	return x.open()
 }
 
 // createIndex makes the index of a new volume: empty, closed in order, not stale.
@@ -120,6 +149,9 @@ func (x *index) guarded(f func() error) (err error) {
 		}
 	}()
 	if err := f(); err != nil {
+		if errors.Is(err, errEntry) {
+			x.broken.Store(true)
+		}
 		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	return nil
@@ -244,11 +276,11 @@ func (x *index) page(after []byte, vault ident.CID, n int) (list []store.Info, e
 
 func decodeInfo(k, v []byte) (store.Info, error) {
 	if len(k) != len(indexKey{}) {
-		return store.Info{}, errIndex
+		return store.Info{}, errEntry
 	}
 	key, err := indexKey(k).key()
 	if err != nil {
-		return store.Info{}, err
+		return store.Info{}, errors.Join(errEntry, err)
 	}
 	e, err := decodeEntry(v)
 	return store.Info{Key: key, Size: e.size, Descriptor: e.descriptor}, err

@@ -15,7 +15,8 @@ import (
 )
 
 // Put implements store.Shelf. A crash at any moment leaves the shard whole or not
-// at all, and whole once Put has returned nil.
+// at all, and whole once Put has returned nil. A shard that is there already is read
+// and verified first; if it is whole, nothing is written.
 func (d *Disk) Put(ctx context.Context, key store.Key, descriptor []byte, r io.Reader) error {
 	// The index keeps the descriptor after the caller has it back.
 	h, err := newHeader(key, bytes.Clone(descriptor))
@@ -102,7 +103,11 @@ func (d *Disk) secure(ctx context.Context, s *shard) (bool, error) {
 	if err := d.folders.sync(folder); err != nil {
 		return false, err
 	}
-	return true, d.note(s.head)
+	// Trouble with the index is no reason to refuse what is safe on disk.
+	if err := d.note(s.head); err != nil {
+		d.report(IndexFailed, s.key, err)
+	}
+	return true, nil
 }
 
 func ignoreAbsent(err error) error {
@@ -202,17 +207,33 @@ func (d *Disk) place(key store.Key, temp string) (hint string, err error) {
 
 // count notes a shard that is in its place. The caller holds the key's lock.
 func (d *Disk) count(h header, hint string) {
-	known, err := d.index.get(h.key)
-	if err != nil {
-		// Whether it was counted before is not known: better twice than not at all.
-		d.report(IndexFailed, h.key, err)
-		d.stale.Store(true)
-	}
+	known := d.known(h.key)
 	e := h.entry()
 	d.index.set(h.key, &e, hint)
 	if known == nil {
 		d.space.add(e.fileSize())
 	}
+}
+
+// uncount notes a shard that is not in its place any more. The caller holds the
+// key's lock.
+func (d *Disk) uncount(key store.Key, hint string) {
+	known := d.known(key)
+	d.index.set(key, nil, hint)
+	if known != nil {
+		d.space.remove(known.fileSize())
+	}
+}
+
+// known is what the index knows. If that cannot be found out, the books are wrong
+// from now on, and a rebuild has to put them right.
+func (d *Disk) known(key store.Key) *entry {
+	e, err := d.index.get(key)
+	if err != nil {
+		d.stale.Store(true)
+		d.report(IndexFailed, key, err)
+	}
+	return e
 }
 
 // note counts a shard that is in its place and may be unknown to the index. The

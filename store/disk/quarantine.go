@@ -37,10 +37,7 @@ func (d *Disk) moveAside(key store.Key, f *os.File) (moved bool, err error) {
 		return false, err
 	}
 	d.space.quarantine(found.Size())
-	if known, err := d.index.get(key); err == nil && known != nil {
-		d.space.remove(known.fileSize())
-	}
-	d.index.set(key, nil, "")
+	d.uncount(key, "")
 	// If the move does not survive a crash, the damage is found once more.
 	return true, errors.Join(d.folders.sync(d.at.quarantine()), d.folders.sync(d.at.folder(key)))
 }

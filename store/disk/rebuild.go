@@ -17,25 +17,59 @@ import (
 // shard file, and forgets shards that have no file (which it reports as lost). It
 // takes as long as that takes, and others may use the shelf meanwhile. Files that
 // cannot be read are reported and remembered in the error; the index then stays
-// stale. An index that cannot be read itself is replaced by closing the volume,
-// removing index.db and opening it again, before Rebuild.
+// stale. An index that is damaged is put aside for a new one first.
 func (d *Disk) Rebuild(ctx context.Context) error {
+	err := d.rebuild(ctx)
+	if err != nil && ctx.Err() == nil && d.index.broken.Load() {
+		// The damage has come to light only now.
+		err = d.rebuild(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("rebuild index: %w", err)
+	}
+	return nil
+}
+
+func (d *Disk) rebuild(ctx context.Context) error {
+	if err := d.mendIndex(ctx); err != nil {
+		return err
+	}
 	trouble := d.findUnknown(ctx)
 	if ctx.Err() == nil {
 		trouble = errors.Join(trouble, d.findLost(ctx))
 	}
 	if err := errors.Join(trouble, ctx.Err()); err != nil {
-		return fmt.Errorf("rebuild index: %w", err)
+		return err
 	}
 	leave, err := d.enter(ctx)
 	if err != nil {
-		return fmt.Errorf("rebuild index: %w", err)
+		return err
 	}
 	defer leave()
 	if err := errors.Join(d.index.flush(), d.index.setFlag(metaStale, false)); err != nil {
-		return fmt.Errorf("rebuild index: %w", err)
+		return err
 	}
 	d.stale.Store(false)
+	return nil
+}
+
+// mendIndex replaces a damaged index by an empty one, and begins the books anew.
+func (d *Disk) mendIndex(ctx context.Context) error {
+	leave, err := d.enter(ctx)
+	if err != nil {
+		return err
+	}
+	leave()
+	d.life.Lock()
+	defer d.life.Unlock()
+	if d.closed || !d.index.broken.Load() {
+		return nil
+	}
+	d.stale.Store(true)
+	if err := d.index.replace(); err != nil {
+		return err
+	}
+	d.space.clear()
 	return nil
 }
 

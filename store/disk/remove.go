@@ -41,19 +41,12 @@ func (d *Disk) remove(ctx context.Context, key store.Key) error {
 // that the shard is gone.
 func (d *Disk) takeOut(key store.Key) error {
 	defer d.locks.lock(key)()
-	known, err := d.index.get(key)
-	if err != nil {
-		return err
-	}
 	temp := d.tempPath()
 	if err := d.files.rename(d.at.shard(key), temp); err != nil {
 		return err
 	}
 	// The index follows what is on disk, and never leads.
-	err = d.folders.sync(d.at.folder(key))
-	d.index.set(key, nil, temp)
-	if known != nil {
-		d.space.remove(known.fileSize())
-	}
+	err := d.folders.sync(d.at.folder(key))
+	d.uncount(key, temp)
 	return err
 }

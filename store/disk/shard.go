@@ -54,7 +54,7 @@ func (d *Disk) find(ctx context.Context, key store.Key) (*shard, error) {
 		}
 		return nil, err
 	}
-	if d.Stale() {
+	if d.stale.Load() && !d.index.broken.Load() {
 		if err := d.adopt(s); err != nil {
 			d.report(IndexFailed, key, err)
 		}
@@ -84,21 +84,30 @@ func (d *Disk) inPlace(key store.Key, f *os.File) bool {
 // absent finds out why there is no file: ErrNotFound, or ErrPaused if the volume
 // has gone in this very moment. A shard that the index knows is lost.
 func (d *Disk) absent(key store.Key) error {
-	if err := d.volume.check(); err != nil {
+	lost, err := d.forget(key)
+	if err != nil {
 		return err
 	}
-	unlock := d.locks.lock(key)
-	known, err := d.index.get(key)
-	lost := err == nil && known != nil && !d.exists(key)
-	if lost {
-		d.index.set(key, nil, "")
-		d.space.remove(known.fileSize())
-	}
-	unlock()
 	if lost {
 		d.report(Lost, key, store.ErrNotFound)
 	}
 	return store.ErrNotFound
+}
+
+// forget makes the index forget a shard that has no file, and reports whether the
+// index knew it.
+func (d *Disk) forget(key store.Key) (lost bool, err error) {
+	defer d.locks.lock(key)()
+	known, err := d.index.get(key)
+	lost = err == nil && known != nil && !d.exists(key)
+	// Only now is it sure that it was this volume that had no file.
+	if err := d.volume.check(); err != nil {
+		return false, err
+	}
+	if lost {
+		d.uncount(key, "")
+	}
+	return lost, nil
 }
 
 // exists is whether a shard has a file. Trouble is taken for one.

@@ -46,6 +46,13 @@ func (s *space) change(size, shards int64) {
 	s.shards += shards
 }
 
+// clear forgets the shards that are here, to count them again.
+func (s *space) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used, s.shards = 0, 0
+}
+
 func (s *space) quarantine(size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"holdfast/erasure"
 	"holdfast/internal/ident"
 	"holdfast/p2p/shardrpc"
+	"holdfast/seal"
 )
 
 // discard is a holder that takes everything and has nothing: the writer alone.
@@ -90,6 +91,29 @@ func BenchmarkGet(b *testing.B) {
 	b.Run("random", func(b *testing.B) { benchGet(b, noise(size, 1)) })
 	b.Run("text", func(b *testing.B) { benchGet(b, prose(size, 1)) })
 	b.Run("random/4 dead", func(b *testing.B) { benchGet(b, noise(size, 1), 0, 1, 2, 3) })
+}
+
+func BenchmarkGetSmallFiles(b *testing.B) {
+	const files, size = 5000, 20_000
+	bed := newBed(b, erasure.Code{K: 4, N: 8}, 0)
+	p := prose(files*size, 1)
+	w := bed.writer()
+	contents := make([]Content, files)
+	for i := range contents {
+		contents[i] = bed.store(w, p[i*size:(i+1)*size])
+	}
+	bed.finish(w)
+	b.SetBytes(files * size)
+	for b.Loop() {
+		r := bed.reader()
+		for _, c := range contents {
+			r.Expect(seal.ChunkID(c.Rows[:32]))
+		}
+		each(b, files, 4, func(i int) error {
+			return r.Chunks(b.Context(), contents[i].Rows, func(int, []byte) error { return nil })
+		})
+		r.Close()
+	}
 }
 
 func BenchmarkGetChunkByRange(b *testing.B) {

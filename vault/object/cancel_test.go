@@ -78,14 +78,9 @@ func TestCancelPut(t *testing.T) {
 
 func (b *bed) nothingLeft(w *Writer) {
 	b.t.Helper()
-	for name, p := range map[string]*pool{"segments": w.sealed, "parity": w.parity} {
+	for name, p := range map[string]*pool{"segments": w.sealed, "parity": w.parity, "chunks": w.chunks, "scratch": w.scratch} {
 		if made, used := p.live(); made != 0 || used != 0 {
 			b.t.Errorf("%s: %d buffers left, %d in use", name, made, used)
-		}
-	}
-	for name, p := range map[string]*pool{"chunks": w.chunks, "scratch": w.scratch} {
-		if _, used := p.live(); used != 0 {
-			b.t.Errorf("%s: %d buffers still in use", name, used)
 		}
 	}
 }
@@ -235,6 +230,10 @@ func TestMemoryOfPut(t *testing.T) {
 	if _, err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if made, _ := w.sealed.live(); made != 0 {
+		t.Errorf("%d segments are kept for the metadata", made)
+	}
+	w.Abort()
 	b.nothingLeft(w)
 }
 

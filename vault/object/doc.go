@@ -8,6 +8,7 @@
 // a writer has at most 3 segments (96 MiB; one is filled while two are on their
 // way), parity for 2 (64 MiB), 6 chunks on their way to the packer (24 MiB), room
 // to compress 4 (16 MiB), and 4 cutters of 8 MiB. A reader has at most 4 segments
-// (128 MiB) and 8 chunks on their way out (32 MiB). Segments and parity live
-// outside the collector's heap, which would otherwise grow to twice their size.
+// (128 MiB) and 8 chunks on their way out (32 MiB). What is not cutters or chunks on
+// their way out lives outside the collector's heap, which would otherwise grow to
+// twice its size.
 package object

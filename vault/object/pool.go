@@ -12,6 +12,7 @@ type pool struct {
 
 	mu   sync.Mutex
 	made int
+	over bool // release was called: what comes back is given back at once
 }
 
 // newPool makes a pool of buffers in the collector's heap.
@@ -57,7 +58,16 @@ func (p *pool) try() ([]byte, bool) {
 
 // put takes a buffer back, whatever slice of it b is, as long as it begins where
 // the buffer begins.
-func (p *pool) put(b []byte) { p.free <- b[:p.size] }
+func (p *pool) put(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		p.freed(b[:p.size])
+		p.made--
+		return
+	}
+	p.free <- b[:p.size]
+}
 
 // live returns how many buffers exist, and how many of them are in use.
 func (p *pool) live() (made, used int) {
@@ -66,10 +76,12 @@ func (p *pool) live() (made, used int) {
 	return p.made, p.made - len(p.free)
 }
 
-// release gives the buffers back that are not in use. Nobody may still have one.
+// release gives the buffers back that are not in use, and those that are when they
+// are put back.
 func (p *pool) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.over = true
 	for {
 		select {
 		case b := <-p.free:

@@ -113,8 +113,8 @@ func NewWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		fail:    fail,
 		after:   func(f func()) func() bool { return context.AfterFunc(ctx, f) },
 		cutters: newCutters(cfg.Keys.Chunker, maxCutters),
-		chunks:  newPool(seal.MaxChunk, cores+4),
-		scratch: newPool(scratchSize, cores+2),
+		chunks:  newBigPool(seal.MaxChunk, cores+4),
+		scratch: newBigPool(scratchSize, cores+2),
 		sealed:  newBigPool(size, cfg.InFlight+1),
 		parity:  newBigPool(parityRows(cfg.Code)*size/cfg.Code.K, cfg.InFlight),
 		seen:    seen{ids: map[chunkName]struct{}{}},
@@ -215,7 +215,8 @@ func (w *Writer) flush(ctx context.Context) error {
 	if isOver(w.done) {
 		return w.cause()
 	}
-	w.releaseBuffers()
+	w.sealed.release()
+	w.parity.release()
 	return nil
 }
 
@@ -232,12 +233,9 @@ func (w *Writer) end() {
 	w.setState(over)
 	w.group.Wait()
 	w.dropOpen()
-	w.releaseBuffers()
-}
-
-func (w *Writer) releaseBuffers() {
-	w.sealed.release()
-	w.parity.release()
+	for _, p := range []*pool{w.sealed, w.parity, w.chunks, w.scratch} {
+		p.release()
+	}
 }
 
 func (w *Writer) setState(s state) {

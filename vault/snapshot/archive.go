@@ -53,7 +53,7 @@ type ArchiveOptions struct {
 	ExcludeCaches bool
 	// ExcludeIfPresent leaves out what is in directories that hold such a file,
 	// except that file. A rule is a name, or a name, a colon and the bytes that
-	// the file must begin with.
+	// the file must begin with; anything else is an ErrPattern.
 	ExcludeIfPresent []string
 	// Excludes are further rules.
 	Excludes []func(path string, n *Node) bool
@@ -107,6 +107,9 @@ func (a *Archiver) Paths(ctx context.Context, paths []string) (seal.ChunkID, Sta
 		return seal.ChunkID{}, Stats{}, nil, err
 	}
 	run := newArchiving(a.Sink, a.Options)
+	if run.tags, err = tagRules(a.Options); err != nil {
+		return seal.ChunkID{}, Stats{}, nil, err
+	}
 	ctx, run.cancel = context.WithCancelCause(ctx)
 	defer run.cancel(nil)
 	root, err := run.paths(ctx, newSources(abs))
@@ -140,7 +143,6 @@ func newArchiving(sink Sink, o ArchiveOptions) *archiving {
 	r := &archiving{
 		sink:    sink,
 		options: o,
-		tags:    tagRules(o),
 		owners:  newOwners(),
 		count:   o.Counters,
 		report:  reporter{f: o.Progress},

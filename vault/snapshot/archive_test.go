@@ -164,6 +164,15 @@ func TestArchiveExcludes(t *testing.T) {
 	}
 }
 
+func TestArchiveBadRules(t *testing.T) {
+	for _, rule := range []string{"", ":x", "a/b", "..", "/etc/x:y"} {
+		a := Archiver{Options: ArchiveOptions{ExcludeIfPresent: []string{rule}}}
+		if _, _, _, err := a.Paths(t.Context(), []string{t.TempDir()}); !errors.Is(err, ErrPattern) {
+			t.Errorf("%q: %v", rule, err)
+		}
+	}
+}
+
 // Below an excluded directory only what was given by name is stored.
 func TestArchiveGivenInExcluded(t *testing.T) {
 	dir := t.TempDir()

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -15,18 +16,19 @@ type tagRule struct {
 	header []byte // the file must begin with this
 }
 
-func tagRules(o ArchiveOptions) []tagRule {
+func tagRules(o ArchiveOptions) ([]tagRule, error) {
 	var rules []tagRule
 	for _, s := range o.ExcludeIfPresent {
 		name, header, _ := strings.Cut(s, ":")
-		if name != "" && !strings.Contains(name, "/") {
-			rules = append(rules, tagRule{name, []byte(header)})
+		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
+			return nil, fmt.Errorf("%w: %q names no file", ErrPattern, s)
 		}
+		rules = append(rules, tagRule{name, []byte(header)})
 	}
 	if o.ExcludeCaches {
 		rules = append(rules, tagRule{"CACHEDIR.TAG", []byte(cacheTag)})
 	}
-	return rules
+	return rules, nil
 }
 
 // tagIn returns the name of the file, if any, beside which all is left out.

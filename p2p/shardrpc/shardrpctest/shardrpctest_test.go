@@ -45,13 +45,14 @@ func limits(f shardrpctest.Fault) shardrpc.Limits {
 	if f != shardrpctest.Silent && f != shardrpctest.Slow {
 		return shardrpc.Limits{}
 	}
-	return shardrpc.Limits{Progress: time.Second / 4, Answer: time.Second / 4}
+	return shardrpc.Limits{Progress: time.Second, Answer: time.Second}
 }
 
 func TestFaults(t *testing.T) {
 	s := shardrpctest.NewSegment(t, erasure.Code{K: 1, N: 3}, 200_000, 1)
 	for _, f := range shardrpctest.Faults() {
 		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
 			w := shardrpctest.NewNetwork(t, 2, shardrpctest.Config{Limits: limits(f)})
 			node := w.Nodes[0]
 			h := w.Holder(node.Key.Public())

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// What a node asks of the garbage collector, unless the environment says otherwise:
+// a node runs beside others' work for years, and most of what it allocates are
+// buffers that live for one request.
+const (
+	nodeMemory    = 128 << 20 // soft limit: above it the collector works harder
+	nodeGCPercent = 50
+)
+
+func saveMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(nodeMemory)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(nodeGCPercent)
+	}
+}
