@@ -139,8 +139,10 @@ func (b *book) get(key store.Key) (record, bool, error) {
 // lookup is get for a caller that holds the lock.
 func (b *book) lookup(key store.Key) (r record, known bool, err error) {
 	for _, m := range []map[store.Key]change{b.pending, b.writing} {
-		if c, ok := m[key]; ok {
-			return c.record, !c.gone, nil
+		if c, ok := m[key]; ok && c.gone {
+			return record{}, false, nil
+		} else if ok {
+			return c.record, true, nil
 		}
 	}
 	err = b.db.View(func(tx *bbolt.Tx) error {

@@ -35,7 +35,7 @@ var (
 func (l *ledgers) admit(ctx context.Context, r ledgerrpc.Request) error {
 	return l.use(ctx, func(p *parts) error {
 		switch r.Verb {
-		case ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements:
+		case ledgerrpc.Entry, ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements:
 			return l.known(ctx, p, r)
 		}
 		return nil

@@ -101,6 +101,21 @@ func (l *ledgers) Links(ctx context.Context, vault ident.CID, lane ident.PublicK
 	return out, err
 }
 
+// Entry implements ledgerrpc.Reader.
+func (l *ledgers) Entry(ctx context.Context, vault, entry ident.CID) (out []byte, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		link, err := p.member.Entry(vault, entry)
+		if errors.Is(err, member.ErrUnknownEntry) {
+			return fmt.Errorf("%w: entry %v", ledgerrpc.ErrNotFound, entry)
+		}
+		if err == nil {
+			out, err = link.Encode()
+		}
+		return err
+	})
+	return out, err
+}
+
 // Body implements ledgerrpc.Reader.
 func (l *ledgers) Body(ctx context.Context, vault, body ident.CID) (out []byte, err error) {
 	err = l.use(ctx, func(p *parts) error {

@@ -3,6 +3,7 @@ package p2p
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -199,4 +200,34 @@ func FuzzHello(f *testing.F) {
 		checkCertificate(q.Cert, key.Public(), testNetwork, time.Now())
 		parseAddrs("", q.Addrs)
 	})
+}
+
+// Damaged hellos and records are refused or read, and never more than that: no panic,
+// and nothing accepted that was signed differently.
+func TestDamage(t *testing.T) {
+	key := newKey(t)
+	cert := certify(t, key.Public(), nil)
+	v := nodeValidator{testNetwork, time.Now}
+	at := nodeKey(key.Public())
+	record := recordBy(t, key, cert, 1)
+	hello, err := wire.Encode(helloRequest{V: 1, Network: testNetwork, Cert: cert, Clock: 1, Addrs: []string{"/ip4/127.0.0.1/tcp/1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 500 {
+		p := bytes.Clone(record)
+		p[r.IntN(len(p))] ^= byte(1 + r.IntN(255))
+		if v.Validate(at, p) == nil {
+			t.Fatalf("a damaged record is accepted: %x", p)
+		}
+		v.Select(at, [][]byte{p, record})
+		q := wire.AppendFrame(nil, hello)
+		q[r.IntN(len(q))] ^= byte(1 + r.IntN(255))
+		var got helloRequest
+		if readHello(bytes.NewReader(q[:1+r.IntN(len(q))]), &got) == nil {
+			checkCertificate(got.Cert, key.Public(), testNetwork, time.Now())
+			parseAddrs("", got.Addrs)
+		}
+	}
 }

@@ -32,8 +32,9 @@ func Messages(vault, name ident.CID, lane ident.PublicKey, grant ident.Signed) m
 		"vaults":              ownerRequest{Op: Vaults, Owner: lane.ID()},
 		"heads":               nonceRequest{Op: Heads, Vault: vault, Nonce: nonce},
 		"links":               linksRequest{Op: Links, Vault: vault, Lane: lane, From: 1, Limit: 100},
-		"body":                bodyRequest{Op: Body, Vault: vault, Body: name},
-		"body with a grant":   bodyRequest{Op: Body, Vault: vault, Body: name, Grant: grant},
+		"body":                nameRequest{Op: Body, Vault: vault, Name: name},
+		"body with a grant":   nameRequest{Op: Body, Vault: vault, Name: name, Grant: grant},
+		"entry":               nameRequest{Op: Entry, Vault: vault, Name: name},
 		"accept":              acceptRequest{Op: Accept, Parts: []uint64{2000}},
 		"propose":             vaultRequest{Op: Propose, Vault: vault, Parts: []uint64{400, 300, 1 << 20}},
 		"certify":             vaultRequest{Op: Certify, Vault: vault, Parts: []uint64{1000}},
@@ -73,8 +74,8 @@ func Parse(p []byte) []byte {
 	case Links:
 		m, err := parseLinks(p)
 		return try(m, err)
-	case Body:
-		var m bodyRequest
+	case Entry, Body:
+		var m nameRequest
 		err := decode(p, &m)
 		return try(m, err)
 	case Accept:

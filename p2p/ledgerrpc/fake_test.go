@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
+	"holdfast/ledger"
 	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/rpc/pipenet"
 )
@@ -76,6 +77,18 @@ func (f *fake) Links(_ context.Context, _ ident.CID, _ ident.PublicKey, from int
 	rest := f.links[min(int(from-1), len(f.links)):]
 	return rest[:min(len(rest), limit)], f.refuse
 }
+
+func (f *fake) Entry(_ context.Context, _, entry ident.CID) ([]byte, error) {
+	for _, p := range f.links {
+		if l, err := ledger.ParseLink(p); err == nil && (l.Entry.CID() == entry || entry == liar) {
+			return p, f.refuse
+		}
+	}
+	return nil, ledgerrpc.ErrNotFound
+}
+
+// liar is an entry for which the fake gives out another one.
+var liar = ident.SumDagCBOR([]byte("liar"))
 
 func (f *fake) Body(_ context.Context, _, body ident.CID) ([]byte, error) {
 	if p := f.bodies[body]; p != nil {

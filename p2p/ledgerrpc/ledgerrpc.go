@@ -39,6 +39,11 @@ type Reader interface {
 	// on. They may be fewer than there are; none means that there are no more.
 	Links(ctx context.Context, vault ident.CID, lane ident.PublicKey, from int64, limit int) ([][]byte, error)
 
+	// Entry returns the encoded link of one entry, without its body, by the entry's CID:
+	// certified or, without a certificate, one that the member has voted for. It is
+	// how a writer finds what an interrupted run of its own has proposed.
+	Entry(ctx context.Context, vault, entry ident.CID) ([]byte, error)
+
 	// Body returns the body of an entry, by its CID.
 	Body(ctx context.Context, vault, body ident.CID) ([]byte, error)
 }
@@ -88,6 +93,7 @@ const (
 	Vaults     Verb = "vaults"
 	Heads      Verb = "heads"
 	Links      Verb = "links"
+	Entry      Verb = "entry"
 	Body       Verb = "body"
 	Accept     Verb = "accept"
 	Propose    Verb = "propose"

@@ -54,10 +54,27 @@ func (m *Member) Links(ctx context.Context, vault ident.CID, lane ident.PublicKe
 	return links, err
 }
 
+// Entry implements Reader.
+func (m *Member) Entry(ctx context.Context, vault, entry ident.CID) ([]byte, error) {
+	var p []byte
+	r := nameRequest{Op: Entry, Vault: vault, Name: entry, Grant: m.grant}
+	err := m.ask(ctx, Entry, r, nil, entryAnswer, func(got [][]byte) error {
+		if len(got) != 1 {
+			return fmt.Errorf("%w: no entry", ErrLied)
+		}
+		if l, err := ledger.ParseLink(got[0]); err != nil || l.Entry.CID() != entry {
+			return fmt.Errorf("%w: another entry", ErrLied)
+		}
+		p = got[0]
+		return nil
+	})
+	return p, err
+}
+
 // Body implements Reader.
 func (m *Member) Body(ctx context.Context, vault, body ident.CID) ([]byte, error) {
 	var p []byte
-	r := bodyRequest{Op: Body, Vault: vault, Body: body, Grant: m.grant}
+	r := nameRequest{Op: Body, Vault: vault, Name: body, Grant: m.grant}
 	err := m.ask(ctx, Body, r, nil, bodyAnswer, func(got [][]byte) error {
 		if len(got) != 1 || ident.SumDagCBOR(got[0]) != body {
 			return fmt.Errorf("%w: another body", ErrLied)

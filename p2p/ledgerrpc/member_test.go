@@ -165,6 +165,30 @@ func TestBody(t *testing.T) {
 	wantErr(t, m.Adopt(t.Context(), vault, nil, make([]byte, ledger.MaxBody+1)), ledgerrpc.ErrBadRequest)
 }
 
+func TestEntry(t *testing.T) {
+	f := newFake()
+	m := serve(t, f, ledgerrpc.Limits{}, object("grant"))
+	entry := object("entry")
+	link, err := ledger.Link{Entry: entry}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Adopt(t.Context(), vault, link, []byte("body")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Entry(t.Context(), vault, entry.CID())
+	if err != nil || !bytes.Equal(got, link) {
+		t.Fatal(err)
+	}
+	_, err = m.Entry(t.Context(), vault, vault)
+	wantErr(t, err, ledgerrpc.ErrNotFound)
+	_, err = m.Entry(t.Context(), vault, liar)
+	wantErr(t, err, ledgerrpc.ErrLied)
+	if last := f.asked[len(f.asked)-1]; last.Verb != ledgerrpc.Entry || last.Vault != vault {
+		t.Errorf("asked was %+v", last)
+	}
+}
+
 func TestPlacements(t *testing.T) {
 	f := newFake()
 	m := serve(t, f, ledgerrpc.Limits{}, ident.Signed{})

@@ -43,10 +43,11 @@ type linksRequest struct {
 	Limit uint64          `cbor:"limit"`
 }
 
-type bodyRequest struct {
+// nameRequest asks for an entry or a body by its CID.
+type nameRequest struct {
 	Op    Verb         `cbor:"op"`
 	Vault ident.CID    `cbor:"vault"`
-	Body  ident.CID    `cbor:"body"`
+	Name  ident.CID    `cbor:"name"`
 	Grant ident.Signed `cbor:"grant,omitzero"`
 }
 
@@ -152,6 +153,7 @@ var (
 	chartersAnswer   = rpc.Bounds{Count: maxCharters, Each: maxCharter, Total: maxAnswer}
 	vaultsAnswer     = rpc.Bounds{Count: maxVaults, Each: maxCharter, Total: maxVaults * maxCharter}
 	linksAnswer      = rpc.Bounds{Count: MaxLinks, Each: maxShortLink, Total: maxPage + maxShortLink}
+	entryAnswer      = rpc.Bounds{Count: 1, Each: maxShortLink, Total: maxShortLink}
 	bodyAnswer       = rpc.Bounds{Count: 1, Each: ledger.MaxBody, Total: ledger.MaxBody}
 	placementsAnswer = rpc.Bounds{Count: 2 * maxPlaced, Each: ledger.MaxReceipt + signedRoom, Total: maxAnswer}
 )

@@ -48,17 +48,21 @@ func page(parts [][]byte) [][]byte {
 	return parts
 }
 
-func (s *server) body(ctx context.Context, x *rpc.Exchange, request []byte) error {
-	var m bodyRequest
+func (s *server) byName(ctx context.Context, x *rpc.Exchange, request []byte) error {
+	var m nameRequest
 	if err := decode(request, &m); err != nil {
 		return err
 	}
-	if _, err := s.take(ctx, x, Request{Verb: Body, Vault: m.Vault, Grant: m.Grant}, nil); err != nil {
+	if _, err := s.take(ctx, x, Request{Verb: m.Op, Vault: m.Vault, Grant: m.Grant}, nil); err != nil {
 		return err
 	}
-	return s.load(ctx, x, bodyAnswer, func() ([][]byte, error) {
-		body, err := s.Reader.Body(ctx, m.Vault, m.Body)
-		return [][]byte{body}, err
+	read, b := s.Reader.Body, bodyAnswer
+	if m.Op == Entry {
+		read, b = s.Reader.Entry, entryAnswer
+	}
+	return s.load(ctx, x, b, func() ([][]byte, error) {
+		p, err := read(ctx, m.Vault, m.Name)
+		return [][]byte{p}, err
 	})
 }
 

@@ -57,8 +57,8 @@ func (s *server) answer(ctx context.Context, x *rpc.Exchange, request []byte) er
 		return s.vaults(ctx, x, request)
 	case Links:
 		return s.links(ctx, x, request)
-	case Body:
-		return s.body(ctx, x, request)
+	case Entry, Body:
+		return s.byName(ctx, x, request)
 	case Accept:
 		return s.accept(ctx, x, request)
 	}

@@ -274,3 +274,29 @@ func TestReaderWithoutPlaces(t *testing.T) {
 		t.Error("a segment that nobody knows")
 	}
 }
+
+func TestPool(t *testing.T) {
+	freed := 0
+	p := newPool(8, 2)
+	p.freed = func(b []byte) { freed++ }
+	a, _ := p.get(nil)
+	b, _ := p.try()
+	if _, ok := p.try(); ok {
+		t.Error("a buffer too many")
+	}
+	stop := make(chan struct{})
+	close(stop)
+	if _, ok := p.get(stop); ok {
+		t.Error("a buffer after the end")
+	}
+	p.put(a[:3])
+	if c, ok := p.get(nil); !ok || len(c) != 8 || &c[0] != &a[0] {
+		t.Error("the buffer that came back was not used again")
+	}
+	p.put(b)
+	p.release()
+	p.put(a)
+	if made, used := p.live(); freed != 2 || made != 0 || used != 0 {
+		t.Errorf("%d freed, %d left, %d in use", freed, made, used)
+	}
+}

@@ -15,8 +15,8 @@ const lookAhead = 256
 
 // Chunks calls f with the data chunks of a file's rows, in their order. Fetching,
 // decrypting and f overlap; the plaintext is valid until f returns, and f is never
-// called twice at once. It ends at the first error, f's included. The rows may be
-// any part of a file's rows.
+// called twice at once; it must not itself call Chunks or Range. It ends at the first
+// error, f's included. The rows may be any part of a file's rows.
 func (r *Reader) Chunks(ctx context.Context, rows []byte, f func(i int, plain []byte) error) error {
 	if len(rows)%rowSize != 0 {
 		return fmt.Errorf("read chunks: %w: %d bytes", ErrRows, len(rows))

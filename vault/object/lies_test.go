@@ -22,13 +22,13 @@ func TestFalsePlaces(t *testing.T) {
 	data := noise(3<<20, 1)
 	c := b.store(w, data)
 	commit := b.finish(w)
-	true1 := commit.Index.Chunks[0]
+	other := commit.Index.Chunks[0]
 	segment := commit.Index.Segments[0]
 
 	r := b.reader(func(c *ReaderConfig) {
 		c.Places = func(kind seal.Kind, id seal.ChunkID) ([]index.Place, error) {
 			places, err := b.index.Places(kind, id)
-			return append(lies(places[0], true1.Row, segment), places...), err
+			return append(lies(places[0], other.Row, segment), places...), err
 		}
 	})
 	b.mustLoad(r, c, data)

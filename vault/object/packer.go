@@ -2,6 +2,7 @@ package object
 
 import (
 	"bytes"
+	"context"
 
 	"holdfast/internal/ident"
 	"holdfast/seal"
@@ -96,7 +97,7 @@ func (w *Writer) closeOpen(done <-chan struct{}, full bool) error {
 	case w.data.lock <- struct{}{}:
 		defer func() { <-w.data.lock }()
 	case <-done:
-		return w.cause()
+		return w.stopped()
 	}
 	if w.data.open == nil {
 		return nil
@@ -118,6 +119,14 @@ func (w *Writer) handOver(done <-chan struct{}, full bool) error {
 		return nil
 	case <-done:
 		w.sealed.put(s.memory)
-		return w.cause()
+		return w.stopped()
 	}
+}
+
+// stopped is why something was given up: the commit's end, or else the caller's.
+func (w *Writer) stopped() error {
+	if err := w.cause(); err != nil {
+		return err
+	}
+	return context.Canceled
 }
