@@ -42,11 +42,7 @@ func (s *Session) draftPath() string {
 // quorum, certified, and stored by a quorum. The lane's head is the one of the last
 // Sync. Only an entry that comes back from here has been acknowledged.
 func (s *Session) append(ctx context.Context, key ident.PrivateKey, e ledger.Entry, body []byte) (Final, error) {
-	head, _ := s.history.head(key.Public())
-	e.Vault, e.Charter = s.vault, s.charter.CID()
-	e.Height, e.Prev = head.Entry.Height+1, head.CID
-	e.Body, e.Clock = ident.SumDagCBOR(body), s.options.Now().UnixMilli()
-	signed, err := ledger.SignEntry(key, e)
+	signed, err := s.sign(key, e, body)
 	if err != nil {
 		return Final{}, fmt.Errorf("append entry: %w", err)
 	}
@@ -54,6 +50,15 @@ func (s *Session) append(ctx context.Context, key ident.PrivateKey, e ledger.Ent
 		return Final{}, fmt.Errorf("append entry: %w", err)
 	}
 	return s.offer(ctx, key, signed, body)
+}
+
+// sign puts an entry on top of its lane.
+func (s *Session) sign(key ident.PrivateKey, e ledger.Entry, body []byte) (ident.Signed, error) {
+	head, _ := s.history.head(key.Public())
+	e.Vault, e.Charter = s.vault, s.charter.CID()
+	e.Height, e.Prev = head.Entry.Height+1, head.CID
+	e.Body, e.Clock = ident.SumDagCBOR(body), s.options.Now().UnixMilli()
+	return ledger.SignEntry(key, e)
 }
 
 // offer takes an entry through both phases, and removes its draft when it is final.

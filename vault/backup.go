@@ -305,14 +305,38 @@ func (c *commit) stream(ctx context.Context, a *snapshot.Archiver, b Backup, sna
 	return snap, nil, err
 }
 
+// prepared is a commit whose shards are all on disk, with the entry that names them.
+type prepared struct {
+	snap    snapshot.Snapshot
+	entry   ledger.Entry
+	body    ledger.SnapshotBody
+	encoded []byte
+	done    object.Commit
+}
+
 // finish makes the snapshot, the metadata segment and the entry. Introduced is the
 // number of new segments, the metadata segment included.
 func (c *commit) finish(ctx context.Context, snap snapshot.Snapshot, introduced int) (Result, error) {
+	p, err := c.prepare(ctx, snap, introduced)
+	if err != nil {
+		return Result{}, err
+	}
+	final, err := c.append(ctx, c.profile.Device, p.entry, p.encoded)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{Final: final, Snapshot: p.snap, Durability: c.durability(p.done), Segments: len(p.done.Segments)}
+	return r, c.takeOwn(final.Link, p.body, p.done)
+}
+
+// prepare places the metadata segment and collects the receipts. The order is a
+// MUST: data segments, metadata segment, entry.
+func (c *commit) prepare(ctx context.Context, snap snapshot.Snapshot, introduced int) (prepared, error) {
 	st := c.writer.Stats()
 	snap.Stats.Added, snap.Stats.Stored = st.Added, st.Stored
 	refs, err := c.refs(introduced)
 	if err != nil {
-		return Result{}, err
+		return prepared{}, err
 	}
 	snap.Refs = ident.SumDagCBOR(refs)
 	if head, ok := c.history.head(c.lane()); ok {
@@ -320,27 +344,22 @@ func (c *commit) finish(ctx context.Context, snap snapshot.Snapshot, introduced 
 	}
 	sealed, err := c.sealSnapshot(snap)
 	if err != nil {
-		return Result{}, err
+		return prepared{}, err
 	}
 	done, err := c.writer.Finish(ctx, sealed)
 	if err != nil {
-		return Result{}, err
+		return prepared{}, err
 	}
 	body, err := c.body(done, sealed, refs)
 	if err != nil {
-		return Result{}, err
+		return prepared{}, err
 	}
 	encoded, err := body.Encode()
 	if err != nil {
-		return Result{}, err
+		return prepared{}, err
 	}
 	source := snapshot.SourceID(c.profile.Keys, snap.Host, texts(snap.Paths))
-	final, err := c.append(ctx, c.profile.Device, ledger.Entry{Kind: ledger.KindSnapshot, Source: source}, encoded)
-	if err != nil {
-		return Result{}, err
-	}
-	r := Result{Final: final, Snapshot: snap, Durability: c.durability(done), Segments: len(done.Segments)}
-	return r, c.takeOwn(final.Link, body, done)
+	return prepared{snap, ledger.Entry{Kind: ledger.KindSnapshot, Source: source}, body, encoded, done}, nil
 }
 
 func texts(paths [][]byte) []string {
