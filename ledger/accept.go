@@ -14,7 +14,7 @@ type Acceptance struct {
 // SignAcceptance signs a with the member's vote key.
 func SignAcceptance(vote ident.PrivateKey, a Acceptance) (ident.Signed, error) {
 	a.V = version
-	return sign(vote, LabelAccept, a.Vault, a)
+	return sign(vote, LabelAccept, a.Vault, MaxSmall, a)
 }
 
 // VerifyAcceptance checks that a member of ch accepts ch.

@@ -17,7 +17,7 @@ func SignAck(vote ident.PrivateKey, a Ack) (ident.Signed, error) {
 	if err := a.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(vote, LabelAck, a.Vault, a)
+	return sign(vote, LabelAck, a.Vault, MaxSmall, a)
 }
 
 // VerifyAck checks that a member of ch acknowledges an entry under ch.

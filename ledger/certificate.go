@@ -99,8 +99,13 @@ func NewCertificate(votes []ident.Signed, ch Charter) ([]byte, error) {
 func (c Certificate) Place() Place { return c.place }
 
 // Time returns a verified certificate's time of the entry: the median of the votes'
-// clocks, the lower one of two.
-func (c Certificate) Time() time.Time { return Time(c.clocks[(len(c.clocks)-1)/2]) }
+// clocks, the lower one of two. Of one that is not verified it is the zero time.
+func (c Certificate) Time() time.Time {
+	if len(c.clocks) == 0 {
+		return time.Time{}
+	}
+	return Time(c.clocks[(len(c.clocks)-1)/2])
+}
 
 // Certifies checks that a verified certificate is an entry's.
 func (c Certificate) Certifies(e Entry) error {

@@ -73,10 +73,10 @@ func SignCharter(owner ident.PrivateKey, c Charter) (ident.Signed, error) {
 		return ident.Signed{}, err
 	}
 	if c.Number > 1 {
-		return sign(owner, LabelCharter, c.Vault, c)
+		return sign(owner, LabelCharter, c.Vault, MaxCharter, c)
 	}
 	// SPEC: the scope of the first charter is its own CID.
-	s, err := sign(owner, LabelCharter, ident.CID{}, c)
+	s, err := sign(owner, LabelCharter, ident.CID{}, MaxCharter, c)
 	if err != nil {
 		return ident.Signed{}, err
 	}

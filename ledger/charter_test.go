@@ -99,6 +99,16 @@ func TestCharterLimits(t *testing.T) {
 	if _, err := ledger.SignCharter(w.vault.Owner, c); err != nil {
 		t.Error(err)
 	}
+	for range 252 {
+		g := c.Guardians[0]
+		n := byte(len(c.Guardians))
+		g.Key, g.Share, g.Envelope = ident.PublicKey{4, n, 1}, [32]byte{9, n}, make([]byte, ledger.MaxEnvelope)
+		c.Guardians = append(c.Guardians, g)
+	}
+	if _, err := ledger.SignCharter(w.vault.Owner, c); !errors.Is(err, ledger.ErrTooLarge) {
+		t.Errorf("a charter that nobody would read: %v", err)
+	}
+	c = w.guarded()
 	c.Network, c.Cooling = "test-x", 0
 	if _, err := ledger.SignCharter(w.vault.Owner, c); err != nil {
 		t.Error(err)

@@ -37,7 +37,7 @@ func SignEntry(lane ident.PrivateKey, e Entry) (ident.Signed, error) {
 	if err := e.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(lane, LabelEntry, e.Vault, e)
+	return sign(lane, LabelEntry, e.Vault, MaxEntry, e)
 }
 
 // VerifyEntry checks form and signature, the latter by the lane's key inside.

@@ -51,7 +51,7 @@ func SignGrant(owner ident.PrivateKey, g Grant) (ident.Signed, error) {
 	if err := g.validate(owner.Public()); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(owner, LabelGrant, g.Vault, g)
+	return sign(owner, LabelGrant, g.Vault, MaxGrant, g)
 }
 
 // VerifyGrant checks a grant by the owner of a vault. Expiry is judged by ValidAt;

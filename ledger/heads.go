@@ -40,7 +40,7 @@ func SignHeads(vote ident.PrivateKey, h Heads) (ident.Signed, error) {
 	if err := h.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(vote, LabelHeads, h.Vault, h)
+	return sign(vote, LabelHeads, h.Vault, MaxHeads, h)
 }
 
 // VerifyHeads checks the answer of member m of ch to a question with a nonce. The

@@ -30,7 +30,7 @@ func SignVaultHint(node ident.PrivateKey, h VaultHint) (ident.Signed, error) {
 	if err := h.validate(h.Charter.CID()); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(node, LabelVaultHint, h.Charter.CID(), h)
+	return sign(node, LabelVaultHint, h.Charter.CID(), MaxHint, h)
 }
 
 // VerifyVaultHint checks a hint that was found under a vault's ID: its form, the

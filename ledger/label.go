@@ -29,10 +29,13 @@ const (
 // version is the only version of every structure here.
 const version = 1
 
-// sign encodes v and signs it. What a reader would refuse in v's form has been
-// checked by the caller.
-func sign(key ident.PrivateKey, label ident.Label, scope ident.CID, v any) (ident.Signed, error) {
+// sign encodes v, in at most limit bytes, and signs it. What a reader would refuse
+// in v's form has been checked by the caller.
+func sign(key ident.PrivateKey, label ident.Label, scope ident.CID, limit int, v any) (ident.Signed, error) {
 	p, err := wire.Encode(v)
+	if err == nil && len(p) > limit {
+		err = fmt.Errorf("%w: %d bytes of at most %d", ErrTooLarge, len(p), limit)
+	}
 	if err != nil {
 		return ident.Signed{}, fmt.Errorf("sign %s: %w", label, err)
 	}

@@ -17,7 +17,7 @@ const (
 	MaxSegments    = 1 << 20
 	MaxSmall       = 4 << 10 // votes, acks, acceptances, node certificates
 	MaxRecord      = 16 << 10
-	MaxHint        = MaxCharter + 2<<20
+	MaxHint        = MaxCharter + 3<<20
 	MaxReport      = MaxCertificate + MaxSmall
 	MaxProposal    = 32 << 20
 

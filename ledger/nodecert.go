@@ -29,7 +29,7 @@ func SignNodeCertificate(operator ident.PrivateKey, c NodeCertificate) (ident.Si
 	if err := c.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(operator, LabelNodeCertificate, ident.CID{}, c)
+	return sign(operator, LabelNodeCertificate, ident.CID{}, MaxSmall, c)
 }
 
 // VerifyNodeCertificate checks form and signature, the latter by the operator key

@@ -20,7 +20,7 @@ func SignProposal(lane ident.PrivateKey, p Proposal) (ident.Signed, error) {
 	if err := p.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(lane, LabelProposal, p.Vault, p)
+	return sign(lane, LabelProposal, p.Vault, MaxProposal, p)
 }
 
 // VerifyProposal checks form and signature, the latter by the lane's key inside.

@@ -42,7 +42,7 @@ func SignReceipt(vote ident.PrivateKey, r Receipt) (ident.Signed, error) {
 	if err := r.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(vote, LabelReceipt, r.Vault, r)
+	return sign(vote, LabelReceipt, r.Vault, MaxReceipt, r)
 }
 
 // VerifyReceipt checks form and signature of a receipt for a vault. The vote key is

@@ -23,7 +23,7 @@ func SignNodeRecord(node ident.PrivateKey, r NodeRecord) (ident.Signed, error) {
 	if err := r.validate(node.Public()); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(node, LabelNodeRecord, ident.CID{}, r)
+	return sign(node, LabelNodeRecord, ident.CID{}, MaxRecord, r)
 }
 
 // VerifyNodeRecord checks a record that was found under a node's key: its form, the

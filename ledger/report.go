@@ -23,7 +23,7 @@ func SignReport(vote ident.PrivateKey, r Report) (ident.Signed, error) {
 	if err := r.Place.validate(LabelReport); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(vote, LabelReport, r.Vault, r)
+	return sign(vote, LabelReport, r.Vault, MaxReport, r)
 }
 
 // VerifyReport checks that a member of ch reports under ch, and the certificate in

@@ -37,7 +37,7 @@ func SignSegments(vote ident.PrivateKey, a Segments) (ident.Signed, error) {
 	if err := a.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(vote, LabelSegments, a.Vault, a)
+	return sign(vote, LabelSegments, a.Vault, MaxSegments, a)
 }
 
 // VerifySegments checks that s is the answer of member m of ch to a question with a

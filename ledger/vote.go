@@ -18,7 +18,7 @@ func SignVote(vote ident.PrivateKey, v Vote) (ident.Signed, error) {
 	if err := v.validate(); err != nil {
 		return ident.Signed{}, err
 	}
-	return sign(vote, LabelVote, v.Vault, v)
+	return sign(vote, LabelVote, v.Vault, MaxSmall, v)
 }
 
 // VerifyVote checks that a member of ch voted under ch.

@@ -49,15 +49,17 @@ func (h *Host) onRequest(_ context.Context, s network.Stream, m *pb.Message) {
 	}
 }
 
-// enlist puts an admitted node into the routing table. It reports whether the node
-// is new there.
-func (h *Host) enlist(p peer.ID) bool {
+// enlist puts an admitted node into the routing table, unless the DHT was faster,
+// and wakes those who wait for somebody to be there.
+func (h *Host) enlist(p peer.ID) {
 	d := h.table()
 	if d == nil {
-		return false
+		return
 	}
-	added, err := d.RoutingTable().TryAddPeer(p, true, false)
-	return err == nil && added
+	if _, err := d.RoutingTable().TryAddPeer(p, true, false); err != nil {
+		h.Log.Debug("routing table", "error", err) // its bucket is full
+	}
+	h.news.fire()
 }
 
 // table returns the DHT, or nil while the network is unknown.

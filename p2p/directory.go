@@ -66,15 +66,16 @@ func (d *directory) evict() {
 }
 
 // put records what a node said on a connection, or what its record says (conn "").
-// It returns what is known then: of two certificates the one with the higher serial
-// counts, while it is valid.
-func (d *directory) put(n Node, conn string, now time.Time) Node {
+// It returns what is known then, and whether the node has not spoken on this
+// connection before. Of two certificates the one with the higher serial counts,
+// while it is valid.
+func (d *directory) put(n Node, conn string, now time.Time) (known Node, first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.at(n.Certificate.Node)
 	old := e.Node
 	if conn == "" && !old.Seen.IsZero() && old.Certificate.Serial >= n.Certificate.Serial {
-		return old // a node's own word is worth more than its record
+		return old, false // a node's own word is worth more than its record
 	}
 	e.Node = n
 	if old.Certificate.Serial > n.Certificate.Serial && old.Certificate.ValidAt(now) == nil {
@@ -84,9 +85,10 @@ func (d *directory) put(n Node, conn string, now time.Time) Node {
 		e.Addrs = old.Addrs
 	}
 	if conn != "" {
+		first = e.conn != conn
 		e.conn, e.failed = conn, time.Time{}
 	}
-	return e.Node
+	return e.Node, first
 }
 
 // learn adds addresses of a node that may not have been seen yet.

@@ -88,12 +88,12 @@ func (h *Host) admitted(p peer.ID) bool {
 // the directory, the routing table, and among the connections that are kept.
 func (h *Host) admit(p peer.ID, n Node, conn string) Node {
 	key := n.Certificate.Node
-	known := h.nodes.put(n, conn, h.Now())
+	known, first := h.nodes.put(n, conn, h.Now())
 	h.host.Peerstore().AddAddrs(p, parseAddrs(p, known.Addrs), peerstore.RecentlyConnectedAddrTTL)
 	h.protect(p)
-	if h.enlist(p) {
+	h.enlist(p)
+	if first { // it may have started anew, and know nothing of us
 		h.Log.Debug("node admitted", "node", key.Short(), "operator", known.Certificate.Name)
-		h.news.fire()
 		h.publisher.trigger()
 	}
 	return known

@@ -118,19 +118,19 @@ func TestDirectory(t *testing.T) {
 	}
 	d := newDirectory()
 	d.put(node(5, time.Hour, 1), "c1", now)
-	if n := d.put(node(4, time.Hour, 2), "c2", now); n.Certificate.Serial != 5 || n.Signed.Object[0] != 5 || n.Space != 2 {
+	if n, _ := d.put(node(4, time.Hour, 2), "c2", now); n.Certificate.Serial != 5 || n.Signed.Object[0] != 5 || n.Space != 2 {
 		t.Errorf("an older certificate: %+v", n)
 	}
-	if n := d.put(node(3, 3*time.Hour, 3), "c3", now.Add(2*time.Hour)); n.Certificate.Serial != 3 {
+	if n, first := d.put(node(3, 3*time.Hour, 3), "c3", now.Add(2*time.Hour)); !first || n.Certificate.Serial != 3 {
 		t.Errorf("after the newer one has expired: %+v", n)
 	}
 	record := node(3, 3*time.Hour, 9)
 	record.Seen = time.Time{}
-	if n := d.put(record, "", now); n.Space != 3 {
+	if n, _ := d.put(record, "", now); n.Space != 3 {
 		t.Errorf("a record overrides the node's word: %+v", n)
 	}
 	record.Certificate.Serial = 6
-	if n := d.put(record, "", now); n.Certificate.Serial != 6 {
+	if n, _ := d.put(record, "", now); n.Certificate.Serial != 6 {
 		t.Errorf("a record with a newer certificate: %+v", n)
 	}
 	d.learn(key, []string{"a", "b"})

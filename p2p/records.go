@@ -151,7 +151,8 @@ func (h *Host) record(ctx context.Context, key ident.PublicKey) (Node, error) {
 	if r.Space > 0 && r.Space < 63 {
 		n.Space = 1 << r.Space
 	}
-	return h.nodes.put(n, "", h.Now()), nil
+	n, _ = h.nodes.put(n, "", h.Now())
+	return n, nil
 }
 
 // value asks the DHT for the best valid value of a key, as long as a look-up may

@@ -17,6 +17,7 @@ import (
 // Many lanes at once, with readers between them, and many who want the same place:
 // one of them gets it.
 func TestConcurrency(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	s := w.stores[0]
 	var lanes []*ledgertest.Lane
@@ -108,6 +109,7 @@ func readAll(t *testing.T, w *world, lane ident.PublicKey) {
 // acknowledged all of them can read. One member of four lies: it votes for
 // everything.
 func TestNoForks(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -200,6 +200,7 @@ func certifiedAt(t *testing.T, s *member.Store, v *ledgertest.Vault, lane ident.
 // acknowledged entry is there with body and certificate, and no place ever gets a
 // vote for a second entry.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -17,6 +17,7 @@ import (
 )
 
 func TestAccept(t *testing.T) {
+	t.Parallel()
 	v := ledgertest.NewVault("accept", 4)
 	dir := t.TempDir()
 	cfg := config(dir, v, 1)
@@ -55,6 +56,7 @@ func TestAccept(t *testing.T) {
 
 // A vault is accepted by a member's node under the vote key of the charter only.
 func TestAcceptRefusals(t *testing.T) {
+	t.Parallel()
 	v := ledgertest.NewVault("accept", 4)
 	for what, change := range map[string]func(*member.Config){
 		"another operator": func(c *member.Config) { c.Operator = ledgertest.Key("x").Public() },
@@ -80,6 +82,7 @@ func TestAcceptRefusals(t *testing.T) {
 // Who changes his vote key votes no more where a charter names the old one, and
 // still serves what he has.
 func TestAnotherVoteKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	s := lane.Snapshot("one", 1)
@@ -102,6 +105,7 @@ func TestAnotherVoteKey(t *testing.T) {
 }
 
 func TestUnknown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	s, nowhere := w.stores[0], ident.SumDagCBOR([]byte("nowhere"))
 	step := w.owner.Enrol(w.vault.Grant(ledgertest.Key("x"), ledger.Full))
@@ -133,6 +137,7 @@ func TestUnknown(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	v := ledgertest.NewVault("limits", 4)
 	cfg := config(t.TempDir(), v, 0)
 	cfg.MaxVaults, cfg.MaxEntries = 1, 2
@@ -177,6 +182,7 @@ func TestLimits(t *testing.T) {
 // A file that is damaged is found when it is read, whatever bit it is, and is never
 // served; the same link repairs it.
 func TestDamagedFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	s := lane.Snapshot("one", 2)
@@ -216,6 +222,7 @@ func TestDamagedFiles(t *testing.T) {
 
 // A member whose files are taken away under it promises nothing more.
 func TestGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	s := lane.Snapshot("one", 1)
@@ -243,6 +250,7 @@ func TestGone(t *testing.T) {
 
 // Only one process at a time has a store open.
 func TestOpenTwice(t *testing.T) {
+	t.Parallel()
 	v := ledgertest.NewVault("twice", 4)
 	cfg := config(t.TempDir(), v, 0)
 	open(t, cfg)
@@ -252,6 +260,7 @@ func TestOpenTwice(t *testing.T) {
 }
 
 func TestConfigNeedsKeys(t *testing.T) {
+	t.Parallel()
 	v := ledgertest.NewVault("config", 4)
 	for what, change := range map[string]func(*member.Config){
 		"folder":   func(c *member.Config) { c.Dir = "" },

@@ -15,6 +15,7 @@ import (
 
 // The normal path: propose, vote, certificate, ack; and what is told of it.
 func TestNormalPath(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	first := lane.Snapshot("first", 3)
@@ -76,6 +77,7 @@ func TestNormalPath(t *testing.T) {
 
 // Every message may come again, also after a restart, and gets the same answer.
 func TestRepeats(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	s := lane.Snapshot("first", 2)
@@ -117,6 +119,7 @@ func TestRepeats(t *testing.T) {
 
 // A member votes for one entry at a place, and says which.
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	one, two := lane.Snapshot("one", 1), lane.Snapshot("two", 1)
@@ -150,6 +153,7 @@ func TestLocked(t *testing.T) {
 
 // What is refused because of where the lane stands says where it stands.
 func TestStates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	first := lane.Snapshot("first", 1)
@@ -184,6 +188,7 @@ func TestStates(t *testing.T) {
 
 // A member that was away takes the links in order, and then votes with the others.
 func TestCatchUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop", 0, 1, 2)
 	var last []byte
@@ -217,6 +222,7 @@ func TestCatchUp(t *testing.T) {
 // Deltas are resolved by what is in the index, down to a full set, and there is an
 // end to them.
 func TestDeltas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 2)
 	lane := w.device("laptop")
 	snapshot := func(full bool) ledgertest.Step {
@@ -239,6 +245,7 @@ func TestDeltas(t *testing.T) {
 
 // Devices come and go by entries of the owner's lane, the going for ever.
 func TestDevices(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop")
 	key := lane.Key.Public()
@@ -268,6 +275,7 @@ func TestDevices(t *testing.T) {
 
 // Two lanes cannot both introduce a segment, not even by votes at the same time.
 func TestSegmentsAreIntroducedOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	a, b := w.device("a"), w.device("b")
 	mine := a.Snapshot("shared", 1)
@@ -304,6 +312,7 @@ func TestSegmentsAreIntroducedOnce(t *testing.T) {
 }
 
 func TestAttemptsAreRefusedByName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	s := w.owner.Enrol(w.vault.Grant(ledgertest.Key("laptop"), ledger.Append))
 	p := s.Propose()

@@ -30,6 +30,7 @@ func shard(s ledgertest.Step, segment, i int) ledger.ReceiptShard {
 }
 
 func TestLaterPlacements(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	lane := w.device("laptop", 0, 1, 2)
 	s := lane.Snapshot("one", 2)

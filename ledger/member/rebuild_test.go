@@ -179,6 +179,7 @@ func (s *solo) rebuild() Rebuilt {
 // Everything but the locks comes back from the files, and nothing is signed any more
 // under the vote key whose locks are lost.
 func TestRebuild(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t)
 	s.fill()
 	open := s.lane.Snapshot("voted for and never certified", 1)
@@ -236,6 +237,7 @@ func (s *solo) refusesToSign(step ledgertest.Step) {
 // Files that are damaged are left out, with all that follows them in their lane;
 // the rest comes back, and so do they by Adopt.
 func TestRebuildLeavesOutWhatIsDamaged(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t)
 	var steps []ledgertest.Step
 	for i := range 4 {
@@ -271,6 +273,7 @@ func TestRebuildLeavesOutWhatIsDamaged(t *testing.T) {
 // The copies of certificates are flushed now and then, and put right after a stop
 // that was not clean.
 func TestSettle(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t)
 	v := s.store.vaults[s.vault.ID()]
 	for i := range settleAt - 2 {
@@ -311,6 +314,7 @@ func TestSettle(t *testing.T) {
 
 // The number of devices is limited; those that are known may get new grants.
 func TestMaxDevices(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t)
 	v := s.store.vaults[s.vault.ID()]
 	err := v.write(func(x index) error {
@@ -333,6 +337,7 @@ func TestMaxDevices(t *testing.T) {
 
 // A lock is never changed, whoever asks the database for it.
 func TestLocksStay(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t)
 	v := s.store.vaults[s.vault.ID()]
 	place := s.lane.Snapshot("x", 1).Propose().Place
@@ -350,6 +355,7 @@ func TestLocksStay(t *testing.T) {
 
 // Unknown versions of the database are refused.
 func TestDatabaseVersion(t *testing.T) {
+	t.Parallel()
 	s := newSolo(t)
 	err := s.store.db.Update(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte(storeBucket)).Put([]byte(storeVersion), []byte{9})
