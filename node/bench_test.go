@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,14 +61,22 @@ const benchCapacity = 256 << 20
 // newBench makes the node of the first member of a vault.
 func newBench(t *testing.T, members int) *bench {
 	t.Helper()
+	return newBenchAt(t, t.TempDir(), members)
+}
+
+// newBenchAt is newBench in a folder that may hold its volume already.
+func newBenchAt(t *testing.T, dir string, members int) *bench {
+	t.Helper()
 	v := ledgertest.NewVault("bench", members)
 	b := &bench{t: t, vault: v, me: v.Members[0], clock: &manual{t: ledgertest.Start()}}
 	b.node = &Node{
-		dir: t.TempDir(), config: Config{Capacity: benchCapacity}, now: b.clock.now, log: slog.New(slog.DiscardHandler),
+		dir: dir, config: Config{Capacity: benchCapacity}, now: b.clock.now, log: slog.New(slog.DiscardHandler),
 		keys: keyring{node: b.me.Node, vote: b.me.Vote, cert: verified(t, b.me.Certificate), signed: b.me.Certificate},
 	}
 	b.node.meters = newMeters(prometheus.NewRegistry())
-	b.format()
+	if _, err := os.Lstat(b.dir()); err != nil {
+		b.format()
+	}
 	var err error
 	b.volume, err = newVolume(t.Context(), b.node.log, b.node.openParts)
 	if err != nil {
@@ -242,5 +249,3 @@ func until(t testing.TB, what string, ok func() bool) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-var _ io.Reader = readerFunc(nil)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,8 +23,12 @@ const (
 	certificateMax  = ledger.MaxSmall + 1<<10
 )
 
-// CertificateLife is how long a node's certificate is good for.
-const CertificateLife = 365 * 24 * time.Hour
+// CertificateLife is how long a node's certificate is good for; RenewBefore is how
+// long before its end the operator is told to renew it.
+const (
+	CertificateLife = 365 * 24 * time.Hour
+	RenewBefore     = 30 * 24 * time.Hour
+)
 
 // keyring is what stands in a node's folder beside the volume.
 type keyring struct {
@@ -67,19 +72,47 @@ func readCertificate(dir string) (ledger.NodeCertificate, ident.Signed, error) {
 }
 
 // certify has the operator sign a certificate, and keeps it.
-func certify(dir string, operator ident.PrivateKey, c ledger.NodeCertificate) (ledger.NodeCertificate, error) {
-	signed, err := ledger.SignNodeCertificate(operator, c)
+func certify(c InitConfig, node, vote ident.PublicKey, serial int64) (ledger.NodeCertificate, error) {
+	now := c.Now()
+	signed, err := ledger.SignNodeCertificate(c.Operator, ledger.NodeCertificate{
+		Network: c.Config.Network, Zone: c.Config.Zone, Name: c.OperatorName,
+		Node: node, Vote: vote, Serial: serial,
+		Issued: ledger.Millis(now), Expires: ledger.Millis(now.Add(CertificateLife)),
+	})
 	if err != nil {
-		return c, fmt.Errorf("certify node: %w", err)
+		return ledger.NodeCertificate{}, fmt.Errorf("certify node: %w", err)
 	}
 	data, err := wire.Encode(signed)
 	if err != nil {
-		return c, fmt.Errorf("certify node: %w", err)
+		return ledger.NodeCertificate{}, fmt.Errorf("certify node: %w", err)
 	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, certificateName), data, 0o600); err != nil {
-		return c, fmt.Errorf("certify node: %w", err)
+	if err := atomicfile.WriteFile(filepath.Join(c.Dir, certificateName), data, 0o600); err != nil {
+		return ledger.NodeCertificate{}, fmt.Errorf("certify node: %w", err)
 	}
 	return ledger.VerifyNodeCertificate(signed)
+}
+
+// Recertify gives a node, which does not run, a certificate for the same keys with
+// the next serial and a new time, and returns it.
+func Recertify(dir string, operator ident.PrivateKey, operatorName string, now func() time.Time) (cert ledger.NodeCertificate, err error) {
+	config, err := readConfig(dir)
+	if err != nil {
+		return cert, fmt.Errorf("renew certificate: %w", err)
+	}
+	unlock, err := lockFolder(dir)
+	if err != nil {
+		return cert, fmt.Errorf("renew certificate: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	k, err := readKeys(dir)
+	if err != nil {
+		return cert, fmt.Errorf("renew certificate: %w", err)
+	}
+	if k.cert.Operator != operator.Public() {
+		return cert, fmt.Errorf("renew certificate: %w: the node belongs to operator %s", ErrKeyFile, k.cert.Operator)
+	}
+	c := InitConfig{Dir: dir, Config: config, Operator: operator, OperatorName: operatorName, Now: now}
+	return certify(c, k.cert.Node, k.cert.Vote, k.cert.Serial+1)
 }
 
 // readSmall reads a file of at most limit bytes.

@@ -87,16 +87,11 @@ func makeVolume(c InitConfig, node ident.PublicKey, serial int64) (ledger.NodeCe
 	if err != nil {
 		return ledger.NodeCertificate{}, err
 	}
-	now := c.Now()
-	cert, err := certify(c.Dir, c.Operator, ledger.NodeCertificate{
-		Network: c.Config.Network, Zone: c.Config.Zone, Name: c.OperatorName,
-		Node: node, Vote: vote.Public(), Serial: serial,
-		Issued: ledger.Millis(now), Expires: ledger.Millis(now.Add(CertificateLife)),
-	})
+	cert, err := certify(c, node, vote.Public(), serial)
 	if err != nil {
 		return cert, err
 	}
-	return cert, createVolume(filepath.Join(c.Dir, volumeName), node, vote.Public(), now)
+	return cert, createVolume(filepath.Join(c.Dir, volumeName), node, vote.Public(), c.Now())
 }
 
 func createVolume(dir string, node, vote ident.PublicKey, now time.Time) error {

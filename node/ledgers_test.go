@@ -90,12 +90,6 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// commit puts the shards of a commit that this member holds, and returns its step.
-func (b *bench) commit(l *ledgertest.Lane, tag string) ledgertest.Step {
-	b.t.Helper()
-	return l.Snapshot(tag, 3)
-}
-
 // A certified entry makes the shards of its segments certified in the book, whether
 // this member voted for it or was told later.
 func TestCertifiedShardsAreMarked(t *testing.T) {
@@ -108,7 +102,7 @@ func TestCertifiedShardsAreMarked(t *testing.T) {
 		device, cred := b.device("device", ledger.Full)
 		owner, lane := b.vault.OwnerLane(), b.vault.Lane(device)
 		b.certify(owner, owner.Enrol(cred.Grant))
-		step := b.commit(lane, "one")
+		step := lane.Snapshot("one", 3)
 		effect, err := ledger.ReadEffect(b.vault.Charter, step.Entry, step.Body)
 		must(t, err)
 		p := b.parts()

@@ -13,6 +13,7 @@ import (
 
 	"holdfast/internal/bg"
 	"holdfast/internal/ident"
+	"holdfast/ledger"
 	"holdfast/p2p"
 	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/rpc"
@@ -47,6 +48,7 @@ type Node struct {
 	releaser *releaser
 	announce *announcer
 	sweeps   *bg.Loop
+	repairs  *bg.Loop // of the book
 
 	stopping atomic.Bool
 }
@@ -106,8 +108,13 @@ func (n *Node) offer() {
 	l := &ledgers{volume: n.volume, accepted: n.announce.loop.Trigger, operator: n.operatorOf, stamp: at, log: n.log}
 	ledgerrpc.Serve(net, ledgerrpc.Config{Reader: l, Voter: l, Placer: l, Admit: l.admit})
 	n.client = ledgerrpc.NewClient(net, ledgerrpc.Limits{})
-	n.releaser = &releaser{volume: n.volume, witnesses: remoteWitnesses{n.client}, stamp: at, log: n.log}
+	n.releaser = &releaser{volume: n.volume, witnesses: knownWitnesses{n.keys.cert.Node, l, n.client}, stamp: at, log: n.log}
 	n.sweeps = bg.NewLoop("let go of provisional shards", time.Hour, n.releaser.sweep, bg.Jitter(10*time.Minute), bg.Log(n.log))
+	n.repairs = bg.NewLoop("reconcile book and shelf", 24*time.Hour, n.reconcile, bg.AtOnce(), bg.Log(n.log))
+	n.volume.back = func() {
+		n.repairs.Trigger()
+		n.announce.loop.Trigger()
+	}
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.registerGauges(n.registry)
 }
@@ -145,19 +152,20 @@ const (
 // Run works until ctx ends, then closes everything. It returns nil after a clean
 // shutdown.
 func (n *Node) Run(ctx context.Context) error {
+	n.warnExpiry()
 	n.log.Info("node starts", "node", PeerID(n.keys.cert.Node), "operator", n.keys.cert.Name, "network", n.keys.cert.Network, "addrs", n.host.Addrs())
 	g := &bg.Group{Log: n.log}
-	loop := func(name string, every time.Duration, f func(ctx context.Context) error, opts ...bg.Option) {
-		g.Go(name, bg.NewLoop(name, every, f, append(opts, bg.Log(n.log))...).Run)
+	loop := func(name string, every time.Duration, f func(ctx context.Context) error) {
+		g.Go(name, bg.NewLoop(name, every, f, bg.Log(n.log)).Run)
 	}
 	g.Go("admin", func(ctx context.Context) error { return n.admin.serve(ctx, n.adminHandler(n.registry)) })
 	g.Go("network", n.host.Start)
 	g.Go("look around", n.around.run)
 	g.Go("announce", n.announce.loop.Run)
 	g.Go("provisional", n.sweeps.Run)
+	g.Go("reconcile", n.repairs.Run)
 	loop("watch volume", watchEvery, n.volume.watch)
 	loop("write book", writeEvery, n.writeBook)
-	loop("reconcile", 24*time.Hour, n.reconcile, bg.AtOnce())
 	<-ctx.Done()
 	n.stopping.Store(true)
 	n.log.Info("node stops")
@@ -166,6 +174,13 @@ func (n *Node) Run(ctx context.Context) error {
 	err := errors.Join(g.Close(limit), n.close())
 	n.log.Info("node stopped")
 	return err
+}
+
+// warnExpiry tells the operator in time that the certificate has to be renewed.
+func (n *Node) warnExpiry() {
+	if left := ledger.Time(n.keys.cert.Expires).Sub(n.now()); left < RenewBefore {
+		n.log.Warn("the node's certificate expires soon", "days", int(left.Hours()/24))
+	}
 }
 
 func (n *Node) writeBook(ctx context.Context) error {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 
+	"holdfast/internal/atomicfile"
 	"holdfast/ledger/member"
 	"holdfast/store"
 	"holdfast/store/disk"
@@ -55,19 +58,44 @@ func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID)
 	if p.book, err = openBook(filepath.Join(dir, bookName), ReceiptHold, n.now); err != nil {
 		return err
 	}
-	p.member, err = n.openMember(member.Config{
+	p.member, err = n.openMember(dir, member.Config{
 		Dir: filepath.Join(dir, ledgerName), Operator: n.keys.cert.Operator, Node: n.keys.cert.Node, Vote: n.keys.vote, Now: n.now, Log: n.log,
 	})
 	return err
 }
 
-// openMember opens the ledgers. If their database is lost it is made again from the
-// files: this node then serves what they prove, and votes no more under its key.
-func (n *Node) openMember(c member.Config) (*member.Store, error) {
+// ledgerMade stands on a volume since its ledgers were first opened: from then on a
+// volume without them is one that has lost them.
+const ledgerMade = "ledger-made"
+
+// openMember opens the ledgers. If they are gone, so is the memory of this node's
+// votes, and the volume is as good as gone. If only their database is lost it is made
+// again from the files: this node then serves what they prove, and votes no more
+// under its key.
+func (n *Node) openMember(volume string, c member.Config) (*member.Store, error) {
+	mark := filepath.Join(volume, ledgerMade)
+	_, err := os.Lstat(mark)
+	made := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if left, err := os.ReadDir(c.Dir); made && len(left) == 0 {
+		return nil, errors.Join(fmt.Errorf("%w: its ledgers are gone, and with them the memory of this node's votes", store.ErrPaused), err)
+	}
 	s, err := member.Open(c)
-	if !errors.Is(err, member.ErrNoIndex) {
+	if errors.Is(err, member.ErrNoIndex) {
+		s, err = n.rebuildMember(c)
+	}
+	if err != nil || made {
 		return s, err
 	}
+	if err := atomicfile.WriteFile(mark, nil, 0o600); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (n *Node) rebuildMember(c member.Config) (*member.Store, error) {
 	found, err := member.Rebuild(c)
 	if err != nil {
 		return nil, err

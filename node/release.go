@@ -21,16 +21,24 @@ import (
 // and n-q+f+1 members answer, with a nonce, that none has certified it or holds a
 // lock on it.
 
-// witnesses asks a member what it knows of segments; ledgerrpc's client does.
+// witnesses asks a member what it knows of segments.
 type witnesses interface {
 	Segments(ctx context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error)
 }
 
-// remoteWitnesses asks over the network.
-type remoteWitnesses struct{ client *ledgerrpc.Client }
+// knownWitnesses asks this node's own ledgers where it is itself a member, and the
+// others over the network.
+type knownWitnesses struct {
+	own     ident.PublicKey
+	ledgers ledgerrpc.Voter
+	client  *ledgerrpc.Client
+}
 
 // Segments implements witnesses.
-func (w remoteWitnesses) Segments(ctx context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
+func (w knownWitnesses) Segments(ctx context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
+	if node == w.own {
+		return w.ledgers.Segments(ctx, vault, nonce, segments)
+	}
 	return w.client.Member(node, ident.Signed{}).Segments(ctx, vault, nonce, segments)
 }
 

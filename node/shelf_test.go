@@ -3,15 +3,14 @@ package node
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
+	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/shardrpc"
 	"holdfast/p2p/shardrpc/shardrpctest"
 	"holdfast/store"
@@ -340,5 +339,50 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-var _ io.Writer = (*bytes.Buffer)(nil)
-var _ = ident.CID{}
+// Whoever loses the ledgers alone has lost his votes as well: the volume is paused,
+// and no new ledger is made.
+func TestLostLedger(t *testing.T) {
+	b := newBench(t, 4)
+	if _, err := b.ledgers.Accept(t.Context(), b.vault.Signed); err != nil {
+		t.Fatal(err)
+	}
+	must(t, b.volume.close())
+	ledgers := filepath.Join(b.dir(), ledgerName)
+	must(t, os.RemoveAll(ledgers))
+	for _, folder := range []bool{false, true} {
+		v, err := newVolume(t.Context(), b.node.log, b.node.openParts)
+		must(t, err)
+		if err := v.paused(); !errors.Is(err, store.ErrPaused) {
+			t.Errorf("an empty folder %v: %v", folder, err)
+		}
+		must(t, v.close())
+		if left, err := os.ReadDir(ledgers); len(left) > 0 {
+			t.Errorf("made: %v, %v", left, err)
+		}
+		must(t, os.MkdirAll(ledgers, 0o700))
+	}
+}
+
+// Whoever loses the ledgers' database serves what the files prove, and votes no more.
+func TestLostDatabase(t *testing.T) {
+	b := newBench(t, 4)
+	if _, err := b.ledgers.Accept(t.Context(), b.vault.Signed); err != nil {
+		t.Fatal(err)
+	}
+	must(t, b.volume.close())
+	found, err := filepath.Glob(filepath.Join(b.dir(), ledgerName, "*.db"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	must(t, os.Remove(found[0]))
+	v, err := newVolume(t.Context(), b.node.log, b.node.openParts)
+	must(t, err)
+	defer func() { must(t, v.close()) }()
+	b.ledgers.volume = v
+	if charters, err := b.ledgers.Charters(t.Context(), b.vault.ID()); err != nil || len(charters) != 1 {
+		t.Error(charters, err)
+	}
+	if _, err := b.ledgers.Heads(t.Context(), b.vault.ID(), nonce); !errors.Is(err, ledgerrpc.ErrForgotten) {
+		t.Error("it signs:", err)
+	}
+}

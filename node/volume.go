@@ -21,6 +21,7 @@ import (
 // which make a new vote key, writes one.
 type volume struct {
 	open func(ctx context.Context) (*parts, error)
+	back func() // called when it is there again; may be nil
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -135,25 +136,31 @@ func (v *volume) watch(ctx context.Context) error {
 	return v.resume(p)
 }
 
-// stay keeps the newest reason, and says so if it is another kind of trouble.
+// stay keeps the newest reason, and says so if it is a new one.
 func (v *volume) stay(err error) {
 	if !errors.Is(err, store.ErrPaused) {
-		v.log.Error("volume is there and cannot be opened", "error", err)
 		err = fmt.Errorf("%w: it cannot be opened (%w)", store.ErrPaused, err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.why.Error() != err.Error() {
+		v.log.Error("volume stays paused", "error", err)
+	}
 	v.why = err
 }
 
 func (v *volume) resume(p *parts) error {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	if v.closed {
+		v.mu.Unlock()
 		return p.close()
 	}
 	v.parts, v.why = p, nil
+	v.mu.Unlock()
 	v.log.Info("volume is back")
+	if v.back != nil {
+		v.back()
+	}
 	return nil
 }
 

@@ -36,6 +36,14 @@ var (
 	ErrExists = errors.New("the folder already holds something")
 )
 
+// begin completes and checks a configuration, and makes the network's folders.
+func (c *Config) begin() error {
+	if err := c.fill(); err != nil {
+		return err
+	}
+	return c.prepare()
+}
+
 func (c *Config) fill() error {
 	if c.Operators == 0 {
 		c.Operators = c.Nodes

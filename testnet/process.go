@@ -133,10 +133,10 @@ func (p *processes) kill(ctx context.Context, name, dir string) error {
 	if pid == 0 {
 		return nil
 	}
-	if err := killProcess(pid); err != nil {
+	if err := killProcess(pid); err != nil && !processEnded(pid) {
 		return fmt.Errorf("kill %s: %w", name, err)
 	}
-	return p.await(ctx, name, dir)
+	return p.awaitEnd(ctx, name, pid)
 }
 
 func (p *processes) stop(ctx context.Context, name, dir string) error {
@@ -147,13 +147,21 @@ func (p *processes) stop(ctx context.Context, name, dir string) error {
 	case r.frozen:
 		return p.kill(ctx, name, dir)
 	}
-	if err := endProcess(r.pid); err != nil && p.state(name, dir).pid != 0 {
+	if err := endProcess(r.pid); err != nil && !processEnded(r.pid) {
 		return fmt.Errorf("stop %s: %w", name, err)
 	}
-	if err := p.await(ctx, name, dir); err != nil {
+	if err := p.awaitEnd(ctx, name, r.pid); err != nil {
 		return errors.Join(err, p.kill(context.WithoutCancel(ctx), name, dir))
 	}
 	return nil
+}
+
+// awaitEnd waits until a node's process is gone, and with it all that it held.
+func (p *processes) awaitEnd(ctx context.Context, name string, pid int) error {
+	if c := p.child(name); c != nil && c.cmd.Process.Pid == pid {
+		return within(ctx, name, func() bool { return p.child(name) == nil })
+	}
+	return within(ctx, name, func() bool { return processEnded(pid) })
 }
 
 func (p *processes) freeze(name, dir string) error { return p.signal(name, dir, stopProcess, true) }
@@ -168,20 +176,16 @@ func (p *processes) signal(name, dir string, send func(pid int) error, frozen bo
 	if err := send(pid); err != nil {
 		return err
 	}
-	return p.until(context.Background(), name, dir, func(r running) bool { return r.pid == 0 || r.frozen == frozen })
+	return within(context.Background(), name, func() bool { return processEnded(pid) || processStopped(pid) == frozen })
 }
 
-// await waits until the node's process is gone.
-func (p *processes) await(ctx context.Context, name, dir string) error {
-	return p.until(ctx, name, dir, func(r running) bool { return r.pid == 0 })
-}
-
-func (p *processes) until(ctx context.Context, name, dir string, ok func(running) bool) error {
+// within waits for a condition.
+func within(ctx context.Context, name string, ok func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, stopLimit)
 	defer cancel()
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
-	for !ok(p.state(name, dir)) {
+	for !ok() {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the process of %s: %w", name, ctx.Err())

@@ -12,10 +12,12 @@ import (
 // processRuns reports whether pid is a live process of program with arguments that
 // begin with args.
 func processRuns(pid int, program string, args []string) bool {
-	if syscall.Kill(pid, 0) != nil || strings.HasPrefix(ps(pid, "state="), "Z") {
-		return false
-	}
-	return strings.HasPrefix(ps(pid, "command="), strings.Join(append([]string{program}, args...), " "))
+	return !processEnded(pid) && strings.HasPrefix(ps(pid, "command="), strings.Join(append([]string{program}, args...), " "))
+}
+
+// processEnded reports whether there is no such process, or only its exit code.
+func processEnded(pid int) bool {
+	return syscall.Kill(pid, 0) != nil || strings.HasPrefix(ps(pid, "state="), "Z")
 }
 
 // processStopped reports whether the process is held by SIGSTOP.

@@ -19,20 +19,31 @@ func ownGroup() *syscall.SysProcAttr {
 // processRuns reports whether pid is a live process of program. Its arguments are
 // not to be had here.
 func processRuns(pid int, program string, _ []string) bool {
-	h, err := windows.OpenProcess(windows.SYNCHRONIZE|windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	if processEnded(pid) {
+		return false
+	}
+	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
 	if err != nil {
 		return false
 	}
 	defer windows.CloseHandle(h)
-	if s, err := windows.WaitForSingleObject(h, 0); err != nil || s != uint32(windows.WAIT_TIMEOUT) {
-		return false
-	}
 	name := make([]uint16, windows.MAX_LONG_PATH)
 	size := uint32(len(name))
 	if err := windows.QueryFullProcessImageName(h, 0, &name[0], &size); err != nil {
 		return false
 	}
 	return strings.EqualFold(filepath.Clean(windows.UTF16ToString(name[:size])), filepath.Clean(program))
+}
+
+// processEnded reports whether there is no such process.
+func processEnded(pid int) bool {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
+	if err != nil {
+		return true
+	}
+	defer windows.CloseHandle(h)
+	s, err := windows.WaitForSingleObject(h, 0)
+	return err != nil || s != uint32(windows.WAIT_TIMEOUT)
 }
 
 func processStopped(int) bool { return false }

@@ -16,7 +16,7 @@ const programName = "bin/holdfast"
 // Up starts a network of real processes and returns when it is ready: every node
 // answers, and knows enough of the others. If it fails it leaves nothing running.
 func Up(ctx context.Context, c Config) (*Network, error) {
-	if err := errors.Join(c.fill(), c.prepare()); err != nil {
+	if err := c.begin(); err != nil {
 		return nil, err
 	}
 	program := filepath.Join(c.Dir, programName)
@@ -29,7 +29,7 @@ func Up(ctx context.Context, c Config) (*Network, error) {
 // InProcess starts the same nodes inside this process, by the same constructor. They
 // end with Down.
 func InProcess(ctx context.Context, c Config) (*Network, error) {
-	if err := errors.Join(c.fill(), c.prepare()); err != nil {
+	if err := c.begin(); err != nil {
 		return nil, err
 	}
 	return up(ctx, c, newGoroutines(c.Log))

@@ -63,8 +63,29 @@ func newRoot(a *app) *cobra.Command {
 		&cobra.Group{ID: groupRecovery, Title: "On the worst day:"},
 		&cobra.Group{ID: groupOperator, Title: "Contribute disk:"},
 	)
-	root.AddCommand(commands(a)...)
+	for _, c := range commands(a) {
+		strictFamily(c)
+		root.AddCommand(c)
+	}
 	return root
+}
+
+// strictFamily makes a word that is none of a command's subcommands a usage error.
+// By itself cobra prints the help and calls that a success.
+func strictFamily(c *cobra.Command) {
+	if !c.HasSubCommands() || c.Runnable() {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef("unknown command %q for %q", args[0], c.CommandPath())
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	for _, sub := range c.Commands() {
+		strictFamily(sub)
+	}
 }
 
 const (

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+
 	"github.com/spf13/cobra"
 
 	"holdfast/node"
@@ -26,10 +29,10 @@ func operatorInit(a *app) *cobra.Command {
 			if file == "" || name == "" {
 				return usagef("--key and --name are needed")
 			}
-			if len(name) > 64 {
-				return usagef("--name is longer than 64 bytes")
-			}
 			key, err := node.GenerateKeyFile(file, node.OperatorKey, name)
+			if errors.Is(err, fs.ErrExist) {
+				return withHint(err, exitUsage, "name another file; a key is never overwritten")
+			}
 			if err != nil {
 				return err
 			}

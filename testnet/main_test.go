@@ -1,0 +1,104 @@
+package testnet
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// program is the shipped program, built once for all tests with real processes.
+var program string
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(parentEnv); dir != "" {
+		beParent(dir)
+		return
+	}
+	dir, err := os.MkdirTemp("", "testnet-program-")
+	if err == nil {
+		program = filepath.Join(dir, "holdfast")
+		err = build(program)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build holdfast:", err)
+		os.RemoveAll(dir)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
+
+func build(to string) error {
+	out, err := exec.Command("go", "build", "-o", to, "holdfast/cmd/holdfast").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// parentEnv names the folder of a network that this program, started again by a
+// test, shall start with nodes that end when it does.
+const parentEnv = "HOLDFAST_TESTNET_PARENT"
+
+func beParent(dir string) {
+	if _, err := Up(context.Background(), Config{Dir: dir, Nodes: 2, Program: os.Getenv(parentEnv + "_PROGRAM"), Attached: true}); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// down ends a network with the test.
+func down(t testing.TB, n *Network, err error) *Network {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { must(t, n.Down(context.Background())) })
+	return n
+}
+
+// wantStates compares the states of all nodes.
+func wantStates(t testing.TB, n *Network, want map[string]string) {
+	t.Helper()
+	for _, s := range n.Status(t.Context()) {
+		w := want[s.Name]
+		if w == "" {
+			w = StateRunning
+		}
+		if s.State != w || (s.PID != 0) != (w != StateDead) || (s.Status != nil) != (w == StateRunning || w == StatePaused) {
+			t.Errorf("%s: %+v; want %s", s.Name, s, w)
+		}
+	}
+}
