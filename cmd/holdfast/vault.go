@@ -110,7 +110,9 @@ func (a *app) printVault(s *vault.Session) {
 }
 
 // short is a fingerprint of a key for people's eyes.
-func short(key string) string { return strings.TrimPrefix(key, "z6Mk")[:min(10, len(strings.TrimPrefix(key, "z6Mk")))] }
+func short(key string) string {
+	return strings.TrimPrefix(key, "z6Mk")[:min(10, len(strings.TrimPrefix(key, "z6Mk")))]
+}
 
 func vaultList(a *app) *cobra.Command {
 	return &cobra.Command{
