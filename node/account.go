@@ -21,8 +21,8 @@ type usage struct{ Bytes, Shards int64 }
 
 func (u usage) plus(o usage) usage { return usage{u.Bytes + o.Bytes, u.Shards + o.Shards} }
 
-// ledger of accounts: what is there, and what is on its way in. Whoever uses it
-// holds the book's lock.
+// accounts says what is there, and what is on its way in. Whoever uses it holds the
+// book's lock.
 type accounts struct {
 	devices map[account]usage
 	vaults  map[ident.CID]usage

@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
+	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/shardrpc"
 	"holdfast/store/storetest"
 )
@@ -164,6 +165,10 @@ func TestRevokedDevice(t *testing.T) {
 	b.wantRefused(s, g, shardrpc.ErrForbidden)
 	if _, err := b.open(device.Public(), cred); !errors.Is(err, shardrpc.ErrForbidden) {
 		t.Error("a revoked device is let in:", err)
+	}
+	r := ledgerrpc.Request{Peer: device.Public(), Verb: ledgerrpc.Body, Vault: b.vault.ID(), Grant: cred.Grant}
+	if err := b.ledgers.admit(t.Context(), r); !errors.Is(err, ledger.ErrForbidden) {
+		t.Error("a revoked device gets bodies:", err)
 	}
 }
 

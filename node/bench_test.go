@@ -45,7 +45,7 @@ func (c *manual) advance(d time.Duration) {
 
 // bench is a member's node without a network: its volume, its shelf, its ledgers.
 type bench struct {
-	t       *testing.T
+	t       testing.TB
 	vault   *ledgertest.Vault
 	me      ledgertest.Member
 	clock   *manual
@@ -59,13 +59,13 @@ type bench struct {
 const benchCapacity = 256 << 20
 
 // newBench makes the node of the first member of a vault.
-func newBench(t *testing.T, members int) *bench {
+func newBench(t testing.TB, members int) *bench {
 	t.Helper()
 	return newBenchAt(t, t.TempDir(), members)
 }
 
 // newBenchAt is newBench in a folder that may hold its volume already.
-func newBenchAt(t *testing.T, dir string, members int) *bench {
+func newBenchAt(t testing.TB, dir string, members int) *bench {
 	t.Helper()
 	v := ledgertest.NewVault("bench", members)
 	b := &bench{t: t, vault: v, me: v.Members[0], clock: &manual{t: ledgertest.Start()}}

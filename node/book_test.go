@@ -254,7 +254,8 @@ func TestPromiseAndLetGoExclude(t *testing.T) {
 		select {
 		case err := <-promised:
 			t.Error("promised while it was let go:", err)
-		default:
+			promised <- err
+		case <-time.After(50 * time.Millisecond): // it must not come
 		}
 		return nil
 	})

@@ -43,7 +43,7 @@ type Node struct {
 	admin    *admin
 	volume   *volume
 	host     *p2p.Host
-	around   neighbours
+	around   *neighbours
 	client   *ledgerrpc.Client
 	releaser *releaser
 	announce *announcer
@@ -95,7 +95,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	n.around.nodes = n.host.Nodes
+	n.around = newNeighbours(n.host.Nodes)
 	n.offer()
 	return nil
 }

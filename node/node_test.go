@@ -269,6 +269,10 @@ func newPair(t *testing.T) *pair {
 	must(t, err)
 	t.Cleanup(func() { must(t, host.Close()) })
 	must(t, host.Start(t.Context()))
+	until(t, "the device knows both nodes", func() bool {
+		found, _ := host.Nodes(t.Context())
+		return len(found) == 2
+	})
 	p.client = shardrpc.NewClient(rpc.Over[p2p.Stream](host), shardrpc.Limits{})
 	t.Cleanup(p.client.Close)
 	until(t, "both nodes know each other", func() bool {

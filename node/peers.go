@@ -13,17 +13,24 @@ import (
 // their clocks are from its own.
 type neighbours struct {
 	nodes func(ctx context.Context) ([]p2p.Node, error)
+	wake  chan struct{} // somebody wants to know
 
 	mu    sync.Mutex
 	count int
 	skew  time.Duration // the others' median less ours
 }
 
+func newNeighbours(nodes func(ctx context.Context) ([]p2p.Node, error)) *neighbours {
+	return &neighbours{nodes: nodes, wake: make(chan struct{}, 1)}
+}
+
 // How often the node looks around, and how long it waits for those that do not
-// answer: little while it finds others, then more and more.
+// answer: little while it finds others, then more and more. It costs a greeting of
+// every node.
 const (
 	lookMin   = 50 * time.Millisecond
-	lookMax   = time.Minute
+	lookAgain = time.Second // at the earliest, if somebody wants to know
+	lookMax   = 5 * time.Minute
 	lookLimit = 10 * time.Second
 )
 
@@ -34,14 +41,38 @@ func (n *neighbours) run(ctx context.Context) error {
 		if n.look(ctx, min(4*wait, lookLimit)) {
 			wait = lookMin
 		}
-		timer := time.NewTimer(wait)
+		if !n.pause(ctx, wait) {
+			return ctx.Err()
+		}
+		wait = min(2*wait, lookMax)
+	}
+}
+
+// pause waits, or less long if somebody wants to know. It is false when ctx ends.
+func (n *neighbours) pause(ctx context.Context, wait time.Duration) bool {
+	timer, soon := time.NewTimer(wait), time.NewTimer(min(wait, lookAgain))
+	defer timer.Stop()
+	defer soon.Stop()
+	var wake chan struct{} // not before soon
+	for {
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+			return false
 		case <-timer.C:
-			wait = min(2*wait, lookMax)
+			return true
+		case <-soon.C:
+			wake = n.wake
+		case <-wake:
+			return true
 		}
+	}
+}
+
+// refresh has the node look around soon, so that what it says next is new.
+func (n *neighbours) refresh() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -163,6 +164,29 @@ func TestPutWhileAsking(t *testing.T) {
 	must(t, b.releaser(w).sweep(t.Context()))
 	if !b.has(k) {
 		t.Error("gone")
+	}
+}
+
+// A shard that is due, and on its way in once more, stays.
+func TestSweepWhilePutting(t *testing.T) {
+	b := newBench(t, 4)
+	s, g := b.session(), segment(t, 10_000, 1)
+	k := b.mustPut(s, g, 0)
+	b.clock.advance(ReceiptHold + time.Hour)
+	w := &fakeWitnesses{vault: b.vault, says: b.say(unknown, unknown, unknown, unknown)}
+	row, swept := bytes.NewReader(g.Rows[0]), false
+	err := s.Put(t.Context(), nonce, 0, g.Descriptor, readerFunc(func(p []byte) (int, error) {
+		if !swept {
+			swept = true
+			must(t, b.releaser(w).sweep(t.Context()))
+			if !b.has(k) {
+				t.Error("let go")
+			}
+		}
+		return row.Read(p)
+	}))
+	if err != nil || !swept || !b.has(k) {
+		t.Errorf("%v, swept %v, there %v", err, swept, b.has(k))
 	}
 }
 

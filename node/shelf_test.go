@@ -208,6 +208,23 @@ func TestWatchNoticesWipe(t *testing.T) {
 	b.wantEmpty()
 }
 
+// What is done while the volume goes away is not done.
+func TestWipeDuringUse(t *testing.T) {
+	b := newBench(t, 4)
+	err := b.volume.use(t.Context(), func(*parts) error {
+		b.wipe()
+		return nil
+	})
+	if !errors.Is(err, store.ErrPaused) {
+		t.Error(err)
+	}
+	if err := b.volume.paused(); !errors.Is(err, store.ErrPaused) {
+		t.Error("it is not paused:", err)
+	}
+	b.volume.closing.Wait()
+	b.wantEmpty()
+}
+
 // A volume in the place of the node's that belongs to another vote key is not used.
 func TestForeignVolume(t *testing.T) {
 	b := newBench(t, 4)

@@ -84,6 +84,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	if err != nil && s.Reason == "" {
 		s.Reason = err.Error()
 	}
+	n.around.refresh()
 	count, skew := n.around.seen()
 	s.Peers, s.Skew, s.ClockBad = count, -skew.Seconds(), unusable(skew)
 	return s

@@ -106,6 +106,12 @@ func highest(answers []answer[ledger.Heads]) map[ident.PublicKey]claim {
 // says how sure that is. Every link is verified from the charter on; the DHT and the
 // cache decide nothing.
 func (s *Session) Sync(ctx context.Context) (Standing, error) {
+	if !s.joined {
+		s.joined = true
+		if err := s.host.Start(ctx); err != nil { // it keeps trying; the answers decide
+			s.options.Log.Debug("no bootstrap node answers yet", "error", err)
+		}
+	}
 	answers, st, err := s.askHeads(ctx)
 	if err != nil {
 		return st, err

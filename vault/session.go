@@ -47,6 +47,7 @@ type Session struct {
 
 	operators map[ident.PublicKey]ident.PublicKey // node -> operator, of all holders that entries name
 	unlock    func()
+	joined    bool // the host looks for others
 }
 
 // ErrNoRight says that the device's grant does not cover what was asked.

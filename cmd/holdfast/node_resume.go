@@ -34,7 +34,7 @@ func nodeResume(a *app) *cobra.Command {
 				a.emit(map[string]any{"message_type": "node_resume", "dir": dir, "node": cert.Node.String(), "serial": cert.Serial})
 				return nil
 			}
-			a.printf("node %s has a new, empty volume and a new vote key (certificate %d)\n", cert.Node, cert.Serial)
+			a.printf("node %s has a new, empty volume and a new vote key (certificate %d)\n", node.PeerID(cert.Node), cert.Serial)
 			a.say("next: holdfast node run --dir %s", dir)
 			return nil
 		},

@@ -39,6 +39,9 @@ func (a *app) printNode(dir string, s node.Status) {
 	a.printf("operator %s   network %s   zone %s   %d peers\n", s.Name, s.Network, s.Zone, s.Peers)
 	a.printf("volume   %s used of %s, %s free, %d shards of %d vaults\n", formatSize(s.Used), formatSize(s.Capacity), formatSize(s.Free), s.Shards, len(s.Vaults))
 	a.printf("certificate %d until %s\n", s.Serial, s.Expires.Format(time.DateOnly))
+	if time.Until(s.Expires) < node.RenewBefore {
+		a.say("renew the certificate: stop the node and: holdfast operator certify --key FILE --dir %s", dir)
+	}
 	for _, addr := range s.Addrs {
 		a.printf("address  %s\n", addr)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,40 @@ func operatorCommand(a *app) *cobra.Command {
 		Use: "operator", Short: "be an operator: the person or organisation that runs nodes",
 		GroupID: groupOperator, Example: "  holdfast operator init --key operator.key --name example-org",
 	}
-	c.AddCommand(operatorInit(a))
+	c.AddCommand(operatorInit(a), operatorCertify(a))
+	return c
+}
+
+func operatorCertify(a *app) *cobra.Command {
+	var file, dir string
+	c := &cobra.Command{
+		Use: "certify --key FILE --dir DIR", Short: "renew the certificate of a node", Args: exactly(0),
+		Long:    "A node's certificate is good for a year. This makes the next one for the same node, which\nmust not be running.",
+		Example: "  holdfast operator certify --key operator.key --dir /srv/holdfast",
+		RunE: func(*cobra.Command, []string) error {
+			if file == "" || dir == "" {
+				return usagef("--key and --dir are needed")
+			}
+			key, name, err := node.ReadKeyFile(file, node.OperatorKey)
+			if err != nil {
+				return err
+			}
+			cert, err := node.Recertify(dir, key, name, time.Now)
+			if err != nil {
+				return err
+			}
+			expires := time.UnixMilli(cert.Expires)
+			if a.json {
+				a.emit(map[string]any{"message_type": "operator_certify", "dir": dir, "node": cert.Node.String(), "serial": cert.Serial, "certificate_expires": expires})
+				return nil
+			}
+			a.printf("node %s has certificate %d, good until %s\n", node.PeerID(cert.Node), cert.Serial, expires.Format(time.DateOnly))
+			a.say("next: holdfast node run --dir %s", dir)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&file, "key", "", "the operator's key file")
+	c.Flags().StringVar(&dir, "dir", "", "the node's folder")
 	return c
 }
 

@@ -40,9 +40,8 @@ func formatSize(n int64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}
-	f := float64(n)
-	i := -1
-	for f >= 1024 && i < len(units)-1 {
+	f, i := float64(n)/1024, 0
+	for f >= 1023.5 && i < len(units)-1 { // what would be printed as 1024
 		f /= 1024
 		i++
 	}
@@ -51,9 +50,9 @@ func formatSize(n int64) string {
 
 func decimals(f float64) int {
 	switch {
-	case f < 10:
+	case f < 9.995:
 		return 2
-	case f < 100:
+	case f < 99.95:
 		return 1
 	}
 	return 0
@@ -69,7 +68,7 @@ func parseSpan(s string) (time.Duration, error) {
 			continue
 		}
 		n, err := strconv.ParseFloat(rest, 64)
-		if err != nil || n < 0 || n*float64(unit) >= math.MaxInt64 {
+		if err != nil || !(n >= 0) || n*float64(unit) >= math.MaxInt64 {
 			return 0, usagef("not a duration: %q (write 30d or 12h)", s)
 		}
 		return time.Duration(n * float64(unit)), nil
