@@ -15,6 +15,7 @@ import (
 	"holdfast/ledger"
 	"holdfast/p2p/shardrpc"
 	"holdfast/seal"
+	"holdfast/vault/index"
 	"holdfast/vault/object"
 	"holdfast/vault/snapshot"
 )
@@ -91,7 +92,9 @@ type commit struct {
 	*Session
 	writer *object.Writer
 	nonce  shardrpc.Nonce
-	before numbered // what the lane has introduced so far
+	before numbered           // what the lane has introduced so far
+	thin   map[ident.CID]bool // earlier segments that lack shards and can be had whole now
+	reused []index.Segment    // earlier segments that the snapshot refers to
 	seen   usedSegments
 	nodes  map[ident.PublicKey]nodeOf
 }
@@ -141,6 +144,7 @@ func (s *Session) newCommit(ctx context.Context, count *object.Counters) (*commi
 	if err := c.loadOwn(ctx); err != nil {
 		return nil, err
 	}
+	c.findThin()
 	recipient, err := seal.ParseRecipient(s.charter.Recipient)
 	if err != nil {
 		return nil, err
@@ -181,13 +185,47 @@ func (u *usedSegments) add(id ident.CID) {
 	u.ids[id] = struct{}{}
 }
 
-// known is the dedup rule: a chunk is stored already if this lane introduced it.
+// known is the dedup rule: a chunk is stored already if this lane introduced it, in a
+// segment that is as whole as one could be made now.
 func (c *commit) known(kind seal.Kind, id seal.ChunkID) bool {
 	place, ok := c.index.Own(kind, id, c.lane())
-	if ok {
-		c.seen.add(place.Segment)
+	if !ok || c.thin[place.Segment] {
+		return false
 	}
-	return ok
+	c.seen.add(place.Segment)
+	return true
+}
+
+// findThin lists the segments that were placed with fewer than n shards, if there
+// are operators enough for all n now: what they hold is sent again, so that the same
+// command completes what it could not complete before.
+func (c *commit) findThin() {
+	operators := map[ident.PublicKey]bool{}
+	for _, n := range c.nodes {
+		if c.charter.Admits(n.cert.Operator) {
+			operators[n.cert.Operator] = true
+		}
+	}
+	if len(operators)*c.share() < c.charter.Coded().N {
+		return
+	}
+	c.thin = map[ident.CID]bool{}
+	for _, seg := range c.before.segments {
+		if placed(seg.Nodes) < len(seg.Nodes) {
+			c.thin[seg.CID] = true
+		}
+	}
+}
+
+// placed counts the shards that somebody holds.
+func placed(nodes []ident.PublicKey) int {
+	n := 0
+	for _, node := range nodes {
+		if !node.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // checkReceipt judges a holder's receipt as the members will.
@@ -376,12 +414,14 @@ func (c *commit) refs(introduced int) (ledger.Raw, error) {
 	var numbers []int64
 	for _, seg := range c.before.segments {
 		if _, used := c.seen.ids[seg.CID]; used {
+			c.reused = append(c.reused, seg)
 			numbers = append(numbers, seg.Number)
 			meta, ok, err := c.index.Segment(c.before.metas[seg.Entry])
 			if err != nil {
 				return nil, err
 			}
 			if ok {
+				c.reused = append(c.reused, meta)
 				numbers = append(numbers, meta.Number)
 			}
 		}
@@ -438,6 +478,8 @@ func (c *commit) body(done object.Commit, sealed []byte, refs ledger.Raw) (ledge
 	return b, nil
 }
 
+// durability speaks of every segment that the snapshot needs, also of those that
+// earlier commits placed.
 func (c *commit) durability(done object.Commit) Durability {
 	code := c.charter.Coded()
 	d := Durability{K: code.K, N: code.N, Target: code.N, MinShards: code.N, Missing: done.Incomplete}
@@ -454,6 +496,16 @@ func (c *commit) durability(done object.Commit) Durability {
 		d.MinShards = min(d.MinShards, have)
 	}
 	d.Operators, d.Zones = len(operators), len(zones)
+	counted := map[ident.CID]bool{}
+	for _, seg := range c.reused {
+		if counted[seg.CID] {
+			continue
+		}
+		counted[seg.CID] = true
+		have := placed(seg.Nodes)
+		d.MinShards = min(d.MinShards, have)
+		d.Missing += len(seg.Nodes) - have
+	}
 	return d
 }
 

@@ -34,8 +34,9 @@ type Health struct {
 	Read      int64    // bytes verified
 	Entries   int
 	Snapshots int
-	Chunks    int64 // looked up, with places in segments that are there
-	Missing   int64 // chunks that no segment is known to hold
+	Chunks    int64    // looked up, with places in segments that are there
+	Missing   int64    // chunks that no segment is known to hold
+	Broken    []string // snapshots whose trees cannot be walked now, and why
 }
 
 // BadShard is a shard that its holder does not have, or has in another form.
@@ -43,11 +44,14 @@ type BadShard struct {
 	Segment ident.CID
 	Index   int
 	Node    ident.PublicKey
+	Name    string // of its operator, as the charter has it
 	Err     error
 }
 
 // Safe reports whether nothing is missing and nothing was rejected.
-func (h Health) Safe() bool { return h.Margin >= 0 && len(h.IllCoded) == 0 && h.Missing == 0 }
+func (h Health) Safe() bool {
+	return h.Margin >= 0 && len(h.IllCoded) == 0 && h.Missing == 0 && len(h.Broken) == 0
+}
 
 // CheckOptions say how hard to look.
 type CheckOptions struct {
@@ -63,7 +67,7 @@ const maxListed = 1000
 // lane. Sync has to be called before.
 func (s *Session) Check(ctx context.Context, o CheckOptions) (Health, error) {
 	h := Health{Worst: -1}
-	r := s.reader(nil)
+	r := s.checkReader(ctx)
 	defer r.Close()
 	segs, err := s.allSegments(ctx, &h)
 	if err != nil {
@@ -143,7 +147,7 @@ func (s *Session) judge(seg index.Segment, c object.SegmentCheck, h *Health) {
 		case sh.Node.IsZero():
 			h.Unplaced++
 		case len(h.Bad) < maxListed:
-			h.Bad = append(h.Bad, BadShard{seg.CID, sh.Index, sh.Node, sh.Err})
+			h.Bad = append(h.Bad, BadShard{seg.CID, sh.Index, sh.Node, s.nameOf(sh.Node), sh.Err})
 		}
 	}
 	h.Segments++
@@ -195,6 +199,17 @@ func (s *Session) operatorOf(seg index.Segment, node ident.PublicKey) ident.Publ
 	return node
 }
 
+// nameOf returns the name of the operator whose node it is, if the charter has it.
+func (s *Session) nameOf(node ident.PublicKey) string {
+	m, ok := s.charter.MemberByNode(node)
+	if !ok {
+		if m, ok = s.charter.Member(s.operators[node]); !ok {
+			return node.Short()
+		}
+	}
+	return m.Name
+}
+
 // checkTrees walks every snapshot and looks up every chunk of every file.
 func (s *Session) checkTrees(ctx context.Context, h *Health) error {
 	all, err := s.Snapshots(ctx, Filter{Objects: true})
@@ -202,8 +217,12 @@ func (s *Session) checkTrees(ctx context.Context, h *Health) error {
 		return err
 	}
 	for _, snap := range all {
-		if err := s.checkTree(ctx, snap, h); err != nil {
-			return fmt.Errorf("check snapshot %.8s: %w", snap.ID(), err)
+		err := s.checkTree(ctx, snap, h)
+		if ctx.Err() != nil {
+			return err
+		}
+		if err != nil && len(h.Broken) < maxListed {
+			h.Broken = append(h.Broken, fmt.Sprintf("%.8s: %v", snap.ID(), err))
 		}
 		h.Snapshots++
 	}

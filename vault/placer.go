@@ -103,7 +103,7 @@ func (s *Session) findNodes(ctx context.Context) ([]p2p.Node, error) {
 		}
 	}
 	if missing := s.leastOperators() - len(operators); missing > 0 {
-		return nil, fmt.Errorf("%w: %d more operators are needed to store anything", ErrTooFewNodes, missing)
+		return nil, fmt.Errorf("%w: operators missing to store anything: %d", ErrTooFewNodes, missing)
 	}
 	return nodes, nil
 }

@@ -178,9 +178,13 @@ func (s *Session) needRead() error {
 
 // reader opens what the vault holds. The caller closes it.
 func (s *Session) reader(counters *object.Counters) *object.Reader {
+	return s.readerOver(counters, s.holder)
+}
+
+func (s *Session) readerOver(counters *object.Counters, holder func(ident.PublicKey) shardrpc.Holder) *object.Reader {
 	return object.NewReader(object.ReaderConfig{
 		Keys: s.profile.Keys, Identities: append(s.profile.Identities, s.profile.Index),
-		Places: s.index.Places, Locate: s.locate, Holder: s.holder, Counters: counters,
+		Places: s.index.Places, Locate: s.locate, Holder: holder, Counters: counters,
 		Fault: func(node ident.PublicKey, ref shardrpc.Ref, err error) {
 			s.options.Log.Debug("a holder failed", "node", node.String(), "shard", ref.String(), "error", err)
 			if errors.Is(err, shardrpc.ErrLied) || errors.Is(err, shardrpc.ErrCorrupt) {

@@ -291,7 +291,7 @@ func (a *app) printBackup(r vault.Result, took time.Duration) {
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "snapshot_id": r.ID(), "total_files_processed": s.Files, "total_bytes_processed": s.Bytes,
-			"dirs_new": s.Dirs, "data_added": s.Added, "data_added_packed": s.Stored, "total_duration": took.Seconds(),
+			"total_dirs_processed": s.Dirs, "data_added": s.Added, "data_added_packed": s.Stored, "total_duration": took.Seconds(),
 			"backup_start": r.Snapshot.Time.Time(), "backup_end": r.Snapshot.End.Time(), "durability": d,
 			"members": r.Final.Members, "members_acked": r.Final.Acks, "complete": r.Complete(), "unread": s.Unread, "segments": r.Segments,
 		})

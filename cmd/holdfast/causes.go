@@ -36,7 +36,7 @@ func causes() []cause {
 		{vault.ErrManySnapshots, exitUsage, "give more digits of the ID"},
 		{vault.ErrAmbiguous, exitUsage, "choose one with --vault"},
 		{vault.ErrNoVault, exitNoVault, "holdfast vault list shows what this machine knows; vault create, vault join and recover add to it"},
-		{vault.ErrExists, exitUsage, "choose another name with --name"},
+		{vault.ErrExists, exitUsage, "choose another name (with --name for join and recover)"},
 		{vault.ErrName, exitUsage, "choose another name"},
 		{vault.ErrDeclined, exitFailed, "nothing was made; --operators FILE limits the choice"},
 		{vault.ErrBusy, exitBusy, "wait until it is done"},

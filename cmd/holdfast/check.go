@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/p2p"
+	"holdfast/p2p/shardrpc"
 	"holdfast/vault"
 )
 
@@ -67,7 +69,7 @@ func (a *app) check(ctx context.Context, o vault.CheckOptions) error {
 	switch {
 	case len(h.IllCoded) > 0 || h.Missing > 0:
 		return withHint(errBadData, exitIntegrity, "the lists above name what to look at; restore from another snapshot")
-	case h.Margin < 0 && h.Segments > 0:
+	case h.Margin < 0 && h.Segments > 0, len(h.Broken) > 0:
 		return withHint(errReach, exitOutOfReach, "try again when more nodes are up")
 	case len(h.Bad) > 0:
 		return withHint(errBadShards, exitBelow, "the margin above says how many more may go; heal or replace the nodes that are named")
@@ -76,27 +78,67 @@ func (a *app) check(ctx context.Context, o vault.CheckOptions) error {
 }
 
 func (a *app) printCheck(h vault.Health, st vault.Standing, took time.Duration) {
-	for _, b := range h.Bad {
-		if a.json {
-			a.emit(map[string]any{"message_type": "error", "error": map[string]any{"message": b.Err.Error()}, "segment": b.Segment.String(), "shard": b.Index, "node": b.Node.String()})
-		} else {
-			a.printf("shard %d of segment %.8s on node %s: %s\n", b.Index, b.Segment.Hex(), b.Node.Short(), oneLine(b.Err.Error()))
-		}
-	}
+	a.printBad(h.Bad)
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "num_errors": len(h.Bad) + len(h.IllCoded), "segments": h.Segments, "shards": h.Shards, "present": h.Present,
 			"worst": h.Worst, "margin": h.Margin, "k": h.K, "n": h.N, "operators_may_be_lost": h.Operators, "bytes_read": h.Read, "snapshots": h.Snapshots,
-			"chunks": h.Chunks, "chunks_missing": h.Missing, "lost": h.Lost, "ill_coded": h.IllCoded, "entries": h.Entries,
+			"chunks": h.Chunks, "chunks_missing": h.Missing, "lost": h.Lost, "ill_coded": h.IllCoded, "broken": h.Broken, "entries": h.Entries,
 			"freshness": st.Freshness.String(), "seconds_elapsed": took.Seconds(),
 		})
 		return
 	}
 	a.printf("%d segments: %d of %d shards are there; %d snapshots, %d chunks looked up, %d missing; %s read; took %s\n", h.Segments, h.Present, h.Shards, h.Snapshots, h.Chunks, h.Missing, formatSize(h.Read), formatSpan(took))
+	for _, s := range h.Broken {
+		a.printf("snapshot %s\n", cut(oneLine(s), 160))
+	}
 	for _, s := range h.IllCoded {
 		a.printf("segment %s was ill-coded by its writer\n", s)
 	}
 	if h.Segments > 0 {
 		a.printf("worst segment: %d of %d shards, any %d rebuild it\n", h.Worst, h.N, h.K)
 	}
+}
+
+// printBad lists the shards that are not there, by the nodes that should have them.
+func (a *app) printBad(bad []vault.BadShard) {
+	type place struct{ name, why string }
+	count := map[place]int{}
+	var order []place
+	for _, b := range bad {
+		if a.json {
+			a.emit(map[string]any{
+				"message_type": "error", "error": map[string]any{"message": oneLine(b.Err.Error())}, "segment": b.Segment.String(),
+				"shard": b.Index, "node": b.Node.String(), "operator": b.Name, "reason": reason(b.Err),
+			})
+			continue
+		}
+		p := place{b.Name, reason(b.Err)}
+		if count[p]++; count[p] == 1 {
+			order = append(order, p)
+		}
+	}
+	for _, p := range order {
+		a.printf("operator %s: %s (%s)\n", p.name, p.why, plural(count[p], "shard"))
+	}
+}
+
+// reason says in a few words why a shard is not good.
+func reason(err error) string {
+	for _, r := range []struct {
+		err  error
+		text string
+	}{
+		{shardrpc.ErrNotFound, "does not have it"},
+		{shardrpc.ErrPaused, "its volume is not there"},
+		{shardrpc.ErrLied, "sends wrong bytes"},
+		{shardrpc.ErrCorrupt, "its copy is corrupt"},
+		{p2p.ErrUnreachable, "out of reach"},
+		{context.DeadlineExceeded, "does not answer"},
+	} {
+		if errors.Is(err, r.err) {
+			return r.text
+		}
+	}
+	return cut(oneLine(err.Error()), 160)
 }

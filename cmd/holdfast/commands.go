@@ -13,3 +13,16 @@ func commands(a *app) []*cobra.Command {
 	}
 	return append(merchant, demoCommand(a), testnetCommand(a), nodeCommand(a), operatorCommand(a))
 }
+
+// group makes a command that only has others below it: alone it prints its help, and
+// what is below it and not known is a usage error, not a success.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef("%s: no verb %q in this version", c.CommandPath(), args[0])
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	return c
+}

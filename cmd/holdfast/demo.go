@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +38,7 @@ func demoCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			signal.Ignore(syscall.SIGPIPE) // whoever reads along may go; the demo cleans up
 			ctx, stop := untilOrphaned(c.Context())
 			defer stop()
 			return a.demo(ctx, source)

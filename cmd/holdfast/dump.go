@@ -15,6 +15,9 @@ func dumpCommand(a *app) *cobra.Command {
 		Use: "dump SNAP:PATH", Short: "write one file, or a folder as tar, to standard output", GroupID: groupRecovery, Args: exactly(1),
 		Example: "  holdfast dump latest:/shop.sql | psql shop\n  holdfast dump latest:/srv/shop > shop.tar",
 		RunE: func(c *cobra.Command, args []string) error {
+			if a.json {
+				return usagef("--json prints lines, not a file; use holdfast restore")
+			}
 			if terminal(a.out) {
 				return usagef("standard output is a terminal; send it into a file or a pipe")
 			}

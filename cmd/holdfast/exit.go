@@ -81,7 +81,7 @@ func (i interrupted) Unwrap() error { return i.err }
 func explain(err error) explained {
 	var in interrupted
 	if errors.As(err, &in) {
-		return explained{exitInterrupted, "interrupted", "what is placed is kept; the same command continues"}
+		return explained{exitInterrupted, "interrupted", "nothing half-done is left behind that counts; run the same command again"}
 	}
 	var h hinted
 	if errors.As(err, &h) {

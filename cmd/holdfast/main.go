@@ -14,9 +14,10 @@ func main() {
 }
 
 // run ends the command's context at the first signal; the second one ends the
-// program at once.
+// program at once. A closed terminal is a signal too: whatever was begun is cleaned
+// up.
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	return execute(ctx, os.Args[1:], stdio())

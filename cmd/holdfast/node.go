@@ -10,7 +10,7 @@ func nodeCommand(a *app) *cobra.Command {
 		Example: "  holdfast node init --dir /srv/holdfast --operator operator.key --capacity 500GB \\\n    --zone rack-1 --listen /ip4/0.0.0.0/tcp/4710 --bootstrap ADDR --network NAME\n  holdfast node run --dir /srv/holdfast\n  holdfast node status --dir /srv/holdfast",
 	}
 	c.AddCommand(nodeInit(a), nodeRun(a), nodeStatus(a), nodeResume(a))
-	return c
+	return group(c)
 }
 
 func dirFlag(c *cobra.Command, dir *string) {

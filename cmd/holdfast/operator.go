@@ -16,7 +16,7 @@ func operatorCommand(a *app) *cobra.Command {
 		GroupID: groupOperator, Example: "  holdfast operator init --key operator.key --name example-org",
 	}
 	c.AddCommand(operatorInit(a), operatorCertify(a))
-	return c
+	return group(c)
 }
 
 func operatorCertify(a *app) *cobra.Command {

@@ -57,9 +57,17 @@ func (a *app) fail(err error) int {
 		})
 		return e.exit.code
 	}
-	fmt.Fprintf(a.err, "error: %s\n", oneLine(e.message))
+	fmt.Fprintf(a.err, "error: %s\n", cut(oneLine(e.message), 400))
 	fmt.Fprintf(a.err, "hint: %s\n", oneLine(e.hint))
 	return e.exit.code
 }
 
 func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+
+// cut shortens what the libraries below say to what a person reads; --json has it all.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + " ..."
+}

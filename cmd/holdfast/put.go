@@ -37,13 +37,16 @@ func (a *app) openObject(arg string) (io.ReadCloser, string, error) {
 	if arg == "-" {
 		return io.NopCloser(a.in), "stdin", nil
 	}
+	info, err := os.Stat(arg) // before it is opened: a pipe without a writer would hold us up
+	if err == nil && info.IsDir() {
+		return nil, "", usagef("%s is a folder; use holdfast backup", arg)
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, "", usagef("%s is no regular file; use holdfast put - < %s", arg, arg)
+	}
 	f, err := os.Open(arg)
 	if err != nil {
 		return nil, "", withHint(err, exitFailed, "name a file that can be read")
-	}
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		f.Close()
-		return nil, "", usagef("%s is a folder; use holdfast backup", arg)
 	}
 	return f, filepath.Base(arg), nil
 }
@@ -93,6 +96,9 @@ func getCommand(a *app) *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
+			if output == "" && a.json {
+				return usagef("--json prints lines, not an object; use --output FILE")
+			}
 			if output == "" && terminal(a.out) {
 				return usagef("standard output is a terminal; use --output FILE, or send it into a file or a pipe")
 			}
@@ -136,5 +142,11 @@ func (a *app) get(ctx context.Context, cid ident.CID, output string) error {
 	if err := v.WriteObject(ctx, f); err != nil {
 		return err
 	}
-	return f.Commit()
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	if a.json {
+		a.emit(map[string]any{"message_type": "summary", "cid": cid.String(), "output": output, "bytes_restored": snap.Info.Stats.Bytes})
+	}
+	return nil
 }

@@ -85,14 +85,16 @@ func (a *app) restore(ctx context.Context, arg string, f vault.Filter, o snapsho
 	r := snapshot.Restorer{Source: v, Options: o}
 	sum, err := r.Restore(ctx, snap.Info.Root, sub)
 	bars.close()
-	a.printRestore(snap, sum, st, o.DryRun, time.Since(start))
+	a.printFailures(sum)
 	if err != nil {
 		return err
 	}
+	a.printRestore(snap, sum, st, o.DryRun, time.Since(start))
 	return a.restoreEnd(sum)
 }
 
-func (a *app) printRestore(snap vault.Snapshot, sum snapshot.Summary, st vault.Standing, dry bool, took time.Duration) {
+// printFailures lists what was not restored.
+func (a *app) printFailures(sum snapshot.Summary) {
 	for _, f := range sum.Failures {
 		if a.json {
 			fields := map[string]any{"message_type": "error", "during": "restore", "item": f.Path, "error": map[string]any{"message": f.Err.Error()}}
@@ -101,6 +103,9 @@ func (a *app) printRestore(snap vault.Snapshot, sum snapshot.Summary, st vault.S
 		}
 		a.warn("%s: %v", f.Path, f.Err)
 	}
+}
+
+func (a *app) printRestore(snap vault.Snapshot, sum snapshot.Summary, st vault.Standing, dry bool, took time.Duration) {
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "snapshot_id": snap.ID(), "files_restored": sum.Files, "dirs_restored": sum.Dirs, "files_skipped": sum.Skipped,

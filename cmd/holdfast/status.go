@@ -35,7 +35,7 @@ func statusCommand(a *app) *cobra.Command {
 func (a *app) printStatus(s *vault.Session, st vault.Standing, h vault.Health) {
 	if a.json {
 		a.emit(map[string]any{
-			"message_type": "vault_status", "name": s.Name(), "vault": s.Vault().String(), "safe": h.Safe(), "segments": h.Segments, "shards": h.Shards, "present": h.Present,
+			"message_type": "vault_status", "name": s.Name(), "vault": s.Vault().String(), "safe": h.Safe() && h.Present == h.Shards, "segments": h.Segments, "shards": h.Shards, "present": h.Present,
 			"worst": h.Worst, "margin": h.Margin, "k": h.K, "n": h.N, "operators_may_be_lost": h.Operators, "nodes_may_be_lost": max(h.Margin, -1),
 			"freshness": st.Freshness.String(), "answers": st.Answers, "members": st.Members, "silent": st.Silent, "proof_time": time.Now(),
 			"guardians": len(s.Charter().Guardians), "devices": len(s.Devices()),

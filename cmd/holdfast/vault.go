@@ -16,7 +16,7 @@ func vaultCommand(a *app) *cobra.Command {
 		Example: "  holdfast vault create shop --bootstrap ADDR\n  holdfast vault join VAULT --phrase-file kit.txt\n  holdfast vault show",
 	}
 	c.AddCommand(vaultCreate(a), vaultJoin(a), vaultShow(a), vaultList(a), vaultDevice(a))
-	return c
+	return group(c)
 }
 
 func vaultJoin(a *app) *cobra.Command {
@@ -169,7 +169,7 @@ func vaultDevice(a *app) *cobra.Command {
 			return nil
 		},
 	})
-	return c
+	return group(c)
 }
 
 func mark(is bool, text string) string {
