@@ -153,7 +153,7 @@ const (
 // shutdown.
 func (n *Node) Run(ctx context.Context) error {
 	n.warnExpiry()
-	n.log.Info("node starts", "node", PeerID(n.keys.cert.Node), "operator", n.keys.cert.Name, "network", n.keys.cert.Network, "addrs", n.host.Addrs())
+	n.log.Info("node starts", "node", p2p.PeerID(n.keys.cert.Node), "operator", n.keys.cert.Name, "network", n.keys.cert.Network, "addrs", n.host.Addrs())
 	g := &bg.Group{Log: n.log}
 	loop := func(name string, every time.Duration, f func(ctx context.Context) error) {
 		g.Go(name, bg.NewLoop(name, every, f, bg.Log(n.log)).Run)

@@ -79,8 +79,8 @@ func TestNodeAndItsAdmin(t *testing.T) {
 	if s.State != StateServing || s.PID != os.Getpid() || s.Node != n.keys.cert.Node.String() || s.Name != "one" || s.Capacity != 1<<30 || len(s.Vaults) != 0 || s.Serial != 1 {
 		t.Errorf("%+v", s)
 	}
-	if len(s.Addrs) != 1 || !strings.HasSuffix(s.Addrs[0], "/p2p/"+PeerID(n.keys.cert.Node)) || s.Addrs[0] != n.host.Addrs()[0] {
-		t.Errorf("address %v, peer %s", s.Addrs, PeerID(n.keys.cert.Node))
+	if len(s.Addrs) != 1 || !strings.HasSuffix(s.Addrs[0], "/p2p/"+p2p.PeerID(n.keys.cert.Node)) || s.Addrs[0] != n.host.Addrs()[0] {
+		t.Errorf("address %v, peer %s", s.Addrs, p2p.PeerID(n.keys.cert.Node))
 	}
 	addr, err := AdminAddr(dir)
 	must(t, err)

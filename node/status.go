@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/ledger"
+	"holdfast/p2p"
 )
 
 // States of a node.
@@ -70,7 +71,7 @@ func (n *Node) state() (state, reason string) {
 func (n *Node) Status(ctx context.Context) Status {
 	cert := n.keys.cert
 	s := Status{
-		Node: cert.Node.String(), PeerID: PeerID(cert.Node), Operator: cert.Operator.String(), Name: cert.Name,
+		Node: cert.Node.String(), PeerID: p2p.PeerID(cert.Node), Operator: cert.Operator.String(), Name: cert.Name,
 		Network: cert.Network, Zone: cert.Zone, Version: Version(), PID: os.Getpid(), Started: n.started,
 		Expires: ledger.Time(cert.Expires), Serial: cert.Serial, Addrs: n.host.Addrs(), Capacity: n.config.Capacity, Vaults: []VaultStatus{},
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/node"
+	"holdfast/p2p"
 )
 
 // bootstrapNodes is how many others each node is told of.
@@ -35,7 +36,7 @@ func (n *Network) initNodes(c Config) error {
 		if err != nil {
 			return err
 		}
-		d.Addr = node.JoinAddr(listenAddr(port), key.Public())
+		d.Addr = p2p.JoinAddr(listenAddr(port), key.Public())
 		n.desc.Nodes = append(n.desc.Nodes, d)
 	}
 	return each(n.Names(), func(name string) error { return n.initNode(c, name, ports) })

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/node"
+	"holdfast/p2p"
 )
 
 func nodeInit(a *app) *cobra.Command {
@@ -52,7 +53,7 @@ func (a *app) initNode(dir, operator string, config node.Config) error {
 	if err != nil {
 		return err
 	}
-	id := node.PeerID(cert.Node)
+	id := p2p.PeerID(cert.Node)
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "node_init", "dir": dir, "node": cert.Node.String(), "peer_id": id, "operator": cert.Operator.String(),

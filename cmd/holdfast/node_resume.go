@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/node"
+	"holdfast/p2p"
 )
 
 func nodeResume(a *app) *cobra.Command {
@@ -34,7 +35,7 @@ func nodeResume(a *app) *cobra.Command {
 				a.emit(map[string]any{"message_type": "node_resume", "dir": dir, "node": cert.Node.String(), "serial": cert.Serial})
 				return nil
 			}
-			a.printf("node %s has a new, empty volume and a new vote key (certificate %d)\n", node.PeerID(cert.Node), cert.Serial)
+			a.printf("node %s has a new, empty volume and a new vote key (certificate %d)\n", p2p.PeerID(cert.Node), cert.Serial)
 			a.say("next: holdfast node run --dir %s", dir)
 			return nil
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/node"
+	"holdfast/p2p"
 )
 
 func operatorCommand(a *app) *cobra.Command {
@@ -42,7 +43,7 @@ func operatorCertify(a *app) *cobra.Command {
 				a.emit(map[string]any{"message_type": "operator_certify", "dir": dir, "node": cert.Node.String(), "serial": cert.Serial, "certificate_expires": expires})
 				return nil
 			}
-			a.printf("node %s has certificate %d, good until %s\n", node.PeerID(cert.Node), cert.Serial, expires.Format(time.DateOnly))
+			a.printf("node %s has certificate %d, good until %s\n", p2p.PeerID(cert.Node), cert.Serial, expires.Format(time.DateOnly))
 			a.say("next: holdfast node run --dir %s", dir)
 			return nil
 		},
