@@ -107,7 +107,7 @@ func (r *Reader) readFromWhole(ctx context.Context, t *target, p index.Place, ds
 	defer release()
 	r.readAhead(ctx, t)
 	s, err := e.open(int64(p.Sealed), func(src io.ReaderAt, size int64) (*seal.Section, error) {
-		return r.open(ctx, sectionName{p.Segment, size}, src)
+		return r.open(sectionName{p.Segment, size}, src)
 	})
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (r *Reader) readByRange(ctx context.Context, t *target, p index.Place, dst 
 	fetching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { fetched <- r.readRange(fetching, t, body.off, body.p) }()
-	o, err := r.ends(ctx, t, sectionName{p.Segment, size})
+	key, e, err := r.ends(ctx, t, sectionName{p.Segment, size})
 	if err != nil {
 		cancel()
 	}
@@ -152,7 +152,7 @@ func (r *Reader) readByRange(ctx context.Context, t *target, p index.Place, dst 
 	if err != nil {
 		return nil, err
 	}
-	s, err := seal.OpenSectionWithKey(extents{size, []extent{body, o.head, o.tail}}, size, o.key)
+	s, err := seal.OpenSectionWithKey(extents{size, []extent{body, e.head, e.tail}}, size, key)
 	if err != nil {
 		return nil, err
 	}

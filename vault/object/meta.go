@@ -74,7 +74,7 @@ func (r *Reader) Directory(ctx context.Context, segment ident.CID, size int64) (
 		return nil, fmt.Errorf("read directory: %w", errFalse)
 	}
 	n := sectionName{segment, size}
-	s, err := r.open(ctx, n, &remote{ctx: ctx, r: r, t: t})
+	s, err := r.open(n, &remote{ctx: ctx, r: r, t: t})
 	if err != nil {
 		return nil, fmt.Errorf("read directory: %w", orCause(ctx, err))
 	}

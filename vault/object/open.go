@@ -13,13 +13,45 @@ import (
 // opening is what is kept of a sealed section, so that it is opened once: its file
 // key, and the two ends that a ranged read needs besides its range.
 type opening struct {
-	lock chan struct{} // held by who opens it
-	used uint64
+	used     uint64        // under the lock of the openings
+	fetching chan struct{} // held by who fetches the two ends
 
+	mu     sync.Mutex // never held while anybody waits
 	opened bool
 	key    seal.FileKey
-	head   extent
-	tail   extent
+	ends   *ends // nil until they were fetched
+}
+
+// ends are the first and the last bytes of a sealed section.
+type ends struct{ head, tail extent }
+
+// fileKey returns the section's file key, if it is known.
+func (o *opening) fileKey() (seal.FileKey, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.key, o.opened
+}
+
+func (o *opening) setKey(key seal.FileKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.key, o.opened = key, true
+}
+
+// both returns the file key and the two ends, if they have been fetched.
+func (o *opening) both() (seal.FileKey, *ends) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.opened {
+		return o.key, nil
+	}
+	return o.key, o.ends
+}
+
+func (o *opening) setEnds(e *ends) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ends = e
 }
 
 // sectionName names a sealed section: the first bytes of a segment.
@@ -50,7 +82,7 @@ func (o *openings) get(n sectionName) *opening {
 		if len(o.m) >= maxOpenings {
 			o.dropOldest()
 		}
-		s = &opening{lock: make(chan struct{}, 1)}
+		s = &opening{fetching: make(chan struct{}, 1)}
 		o.m[n] = s
 	}
 	s.used = o.tick
@@ -74,22 +106,16 @@ func (o *openings) clear() {
 	o.m = nil
 }
 
-// open opens a section whose sealed bytes are at hand.
-func (r *Reader) open(ctx context.Context, n sectionName, src io.ReaderAt) (*seal.Section, error) {
+// open opens a section whose sealed bytes are at hand. It waits for nobody: who
+// fetches the ends of the same section may have to wait for a slow holder.
+func (r *Reader) open(n sectionName, src io.ReaderAt) (*seal.Section, error) {
 	o := r.openings.get(n)
-	select {
-	case o.lock <- struct{}{}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if key, ok := o.fileKey(); ok {
+		return seal.OpenSectionWithKey(src, n.size, key)
 	}
-	if o.opened {
-		<-o.lock
-		return seal.OpenSectionWithKey(src, n.size, o.key)
-	}
-	defer func() { <-o.lock }()
 	s, err := r.unlock(src, n.size)
 	if err == nil {
-		o.key, o.opened = s.FileKey(), true
+		o.setKey(s.FileKey())
 	}
 	return s, err
 }
@@ -107,31 +133,35 @@ func (r *Reader) unlock(src io.ReaderAt, size int64) (*seal.Section, error) {
 }
 
 // ends fetches the two ends of a section and opens it, unless that has been done.
-func (r *Reader) ends(ctx context.Context, t *target, n sectionName) (*opening, error) {
+func (r *Reader) ends(ctx context.Context, t *target, n sectionName) (seal.FileKey, *ends, error) {
 	o := r.openings.get(n)
 	select {
-	case o.lock <- struct{}{}:
-		defer func() { <-o.lock }()
+	case o.fetching <- struct{}{}:
+		defer func() { <-o.fetching }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return seal.FileKey{}, nil, context.Cause(ctx)
 	}
-	if o.opened && o.tail.p != nil {
-		return o, nil
+	if key, e := o.both(); e != nil {
+		return key, e, nil
 	}
-	head := extent{0, make([]byte, min(seal.HeadSize, n.size))}
-	tail := extent{n.size - min(seal.TailSize, n.size), make([]byte, min(seal.TailSize, n.size))}
-	if err := r.readBoth(ctx, t, head, tail); err != nil {
-		return nil, err
+	e := &ends{
+		head: extent{0, make([]byte, min(seal.HeadSize, n.size))},
+		tail: extent{n.size - min(seal.TailSize, n.size), make([]byte, min(seal.TailSize, n.size))},
 	}
-	if !o.opened {
-		s, err := r.unlock(extents{n.size, []extent{head, tail}}, n.size)
+	if err := r.readBoth(ctx, t, e.head, e.tail); err != nil {
+		return seal.FileKey{}, nil, err
+	}
+	key, ok := o.fileKey()
+	if !ok {
+		s, err := r.unlock(extents{n.size, []extent{e.head, e.tail}}, n.size)
 		if err != nil {
-			return nil, err
+			return seal.FileKey{}, nil, err
 		}
-		o.key, o.opened = s.FileKey(), true
+		key = s.FileKey()
+		o.setKey(key)
 	}
-	o.head, o.tail = head, tail
-	return o, nil
+	o.setEnds(e)
+	return key, e, nil
 }
 
 // readBoth reads two ranges at once.
