@@ -18,6 +18,18 @@ import (
 // is memory that no limit counts.
 const yamuxWindow = 1 << 20
 
+// yamuxMaxWindow is what a stream may grow to when the way is long: 40 MB/s each at
+// 100 ms. A peer can make this end hold it, and this end's queue holds it twice.
+const yamuxMaxWindow = 4 << 20
+
+// muxFrame is the longest frame of the muxer, its header included: whole records of
+// TLS, four of them. A connection queues up to 64 frames, so longer ones, which are
+// hardly cheaper, would cost memory where the network is slow.
+const (
+	muxFrame  = 64 << 10
+	muxHeader = 12
+)
+
 // newTransport makes a libp2p host that opens no address yet.
 func newTransport(s settings, t timing) (host.Host, error) {
 	key, err := identity(s.Key)
@@ -33,12 +45,13 @@ func newTransport(s settings, t timing) (host.Host, error) {
 		return nil, fmt.Errorf("set limits: %w", err)
 	}
 	mux := *yamux.DefaultTransport
-	mux.InitialStreamWindowSize = yamuxWindow
+	mux.InitialStreamWindowSize, mux.MaxStreamWindowSize = yamuxWindow, yamuxMaxWindow
+	mux.MaxMessageSize = muxFrame - muxHeader
 	opts := []libp2p.Option{
 		libp2p.Identity(key),
 		libp2p.NoListenAddrs,
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(t.dial)),
-		libp2p.Security(libp2ptls.ID, libp2ptls.New),
+		libp2p.Security(libp2ptls.ID, newTLSChannel),
 		libp2p.Muxer(yamux.ID, &mux),
 		libp2p.ResourceManager(rm),
 		libp2p.ConnectionManager(cm),

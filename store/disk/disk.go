@@ -89,7 +89,7 @@ func open(ctx context.Context, config Config) (*Disk, error) {
 	d.space.capacity = config.Capacity
 	// Names in tmp/ are unlike those of the runs before, of which a few may be left.
 	d.temp.Store(rand.Uint64())
-	d.buffers.New = func() any { return new([bufferSize]byte) }
+	d.buffers.New = func() any { return newBuffer() }
 	var err error
 	if d.volume, d.marker, err = openVolume(d.at, config.Volume); err != nil {
 		return nil, err

@@ -24,11 +24,13 @@ type file interface {
 
 type osFiles struct{}
 
-func (osFiles) create(path string) (file, error) {
+func (osFiles) create(path string) (file, error) { return createShard(path) }
+func (osFiles) link(from, to string) error       { return os.Link(from, to) }
+func (osFiles) rename(from, to string) error     { return os.Rename(from, to) }
+func (osFiles) remove(path string) error         { return os.Remove(path) }
+func (osFiles) mkdir(path string) error          { return os.Mkdir(path, 0o700) }
+func (osFiles) syncDir(path string) error        { return atomicfile.SyncDir(path) }
+
+func createPlain(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
-func (osFiles) link(from, to string) error   { return os.Link(from, to) }
-func (osFiles) rename(from, to string) error { return os.Rename(from, to) }
-func (osFiles) remove(path string) error     { return os.Remove(path) }
-func (osFiles) mkdir(path string) error      { return os.Mkdir(path, 0o700) }
-func (osFiles) syncDir(path string) error    { return atomicfile.SyncDir(path) }

@@ -11,9 +11,6 @@ import (
 	"lukechampine.com/blake3/bao"
 )
 
-// bufferSize is how much is read before it is written with one call.
-const bufferSize = 512 << 10
-
 // writeShard writes a shard file: header, the payload from r, outboard. It reads
 // exactly the payload. Hash and outboard are made of the bytes while they pass. If
 // they are not the ones that the header's descriptor names, the error is

@@ -12,8 +12,15 @@ func allocBig(size int) []byte {
 	if err != nil {
 		return make([]byte, size)
 	}
+	if size >= hugeFrom {
+		hugePages(p)
+	}
 	return p
 }
+
+// hugeFrom is from which size on memory is asked for in huge pages: a fault for each
+// page of 4 KiB costs more than what is then done with it.
+const hugeFrom = 16 << 20
 
 // freeBig gives memory back at once. Any use of it afterwards is a fault. Memory
 // that did not come from the system is left to the collector.

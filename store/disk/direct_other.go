@@ -1,0 +1,6 @@
+//go:build !linux
+
+package disk
+
+// createShard makes a new file.
+func createShard(path string) (file, error) { return createPlain(path) }
