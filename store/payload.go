@@ -31,9 +31,6 @@ const (
 // groups is the number of groups, at least one.
 func groups(size int64) int64 { return max(1, (size+GroupSize-1)/GroupSize) }
 
-// OutboardSize is the length of the Bao outboard of a payload.
-func OutboardSize(size int64) int64 { return prefixSize + nodeSize*(groups(size)-1) }
-
 // Payload serves the bytes of one shard and proves them. It trusts neither data nor
 // outboard, only the CID. It is not safe for concurrent use if data is not.
 type Payload struct {
@@ -134,9 +131,7 @@ func (v *verifier) group(cv [8]uint32, pos, n int64, flags uint32) error {
 	if err != nil {
 		return err
 	}
-	node := guts.CompressBuffer(p, int(n), &guts.IV, uint64(pos/guts.ChunkSize), 0)
-	node.Flags |= flags
-	if guts.ChainingValue(node) != cv {
+	if groupHash(p, pos, n, flags) != cv {
 		return fmt.Errorf("%w: bytes %d to %d", ErrCorrupt, pos, pos+n)
 	}
 	return v.write(p[:n])

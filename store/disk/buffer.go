@@ -1,10 +1,15 @@
 package disk
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"holdfast/store"
+)
 
 const (
-	// bufferSize is how much is read before it is written with one call.
-	bufferSize = 512 << 10
+	// bufferSize is how much is collected before it is written with one call, and
+	// room for the group that is hashed last.
+	bufferSize = 512<<10 + store.GroupSize
 	// blockSize is what memory and lengths have to be multiples of where a file is
 	// written past the page cache: no disk asks for more.
 	blockSize = 4 << 10

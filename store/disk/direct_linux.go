@@ -20,6 +20,9 @@ func createShard(path string) (file, error) {
 	return &directFile{File: f}, nil
 }
 
+// directFrom is how much the first write has to bring: a small shard comes in one.
+const directFrom = 256 << 10
+
 // directFile takes whole blocks past the page cache, from aligned memory, as long as
 // one full buffer comes after another. What is not so goes the ordinary way, and
 // everything behind it: until then all offsets are aligned.
@@ -31,7 +34,7 @@ type directFile struct {
 func (f *directFile) Write(p []byte) (int, error) {
 	if !f.begun {
 		f.begun = true
-		f.direct = len(p) >= bufferSize && f.setDirect(true) == nil
+		f.direct = len(p) >= directFrom && f.setDirect(true) == nil
 	}
 	if !f.direct {
 		return f.File.Write(p)

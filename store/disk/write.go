@@ -7,8 +7,6 @@ import (
 	"io"
 
 	"holdfast/store"
-
-	"lukechampine.com/blake3/bao"
 )
 
 // writeShard writes a shard file: header, the payload from r, outboard. It reads
@@ -19,10 +17,10 @@ func (d *Disk) writeShard(ctx context.Context, w io.Writer, h header, r io.Reade
 	buf := d.buffers.Get().(*[bufferSize]byte)
 	defer d.buffers.Put(buf)
 	s := &stream{ctx: ctx, w: w, r: r, buf: buf[:], left: h.payload()}
-	s.hi = copy(s.buf, h.encode())
-	s.lo = s.hi
-	outboard := outboardBuffer(make([]byte, store.OutboardSize(h.payload())))
-	sum, err := bao.Encode(outboard, s, h.payload(), store.Group, true)
+	s.have = copy(s.buf, h.encode())
+	s.passed = s.have
+	outboard := make([]byte, store.OutboardSize(h.payload()))
+	sum, err := store.MakeOutboard(outboard, h.payload(), s.group)
 	if err != nil {
 		return err
 	}
@@ -32,47 +30,47 @@ func (d *Disk) writeShard(ctx context.Context, w io.Writer, h header, r io.Reade
 	return s.finish(outboard)
 }
 
-// stream passes a payload on to its reader, and to w in large pieces. Each byte is
-// read once and stays in buf from then on until it is written.
+// stream passes a payload on in groups, and to w in large pieces. Each byte is read
+// once and stays in buf from then on until it is written.
 type stream struct {
 	ctx    context.Context
 	w      io.Writer
 	r      io.Reader
 	buf    []byte
-	lo, hi int   // buf[:hi] is to be written, buf[lo:hi] to be passed on before
+	passed int   // buf[:passed] is to be written
+	have   int   // buf[passed:have] is to be passed on before
 	left   int64 // of the payload, in r
 }
 
-// Read passes on the next bytes.
-func (s *stream) Read(p []byte) (int, error) {
-	if s.lo == s.hi {
-		if err := s.fill(); err != nil {
-			return 0, err
+// group passes on the next n bytes, at most a group.
+func (s *stream) group(n int) (*[store.GroupSize]byte, error) {
+	if s.passed+store.GroupSize > len(s.buf) {
+		if err := s.drain(); err != nil {
+			return nil, err
 		}
 	}
-	n := copy(p, s.buf[s.lo:s.hi])
-	s.lo += n
-	return n, nil
+	for s.have-s.passed < n {
+		if err := s.fill(); err != nil {
+			return nil, err
+		}
+	}
+	p := (*[store.GroupSize]byte)(s.buf[s.passed:])
+	s.passed += n
+	return p, nil
 }
 
+// fill reads what has come. It looks at the context before every read of a slow
+// stream.
 func (s *stream) fill() error {
-	if s.left == 0 {
-		return io.EOF
-	}
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	if s.hi == len(s.buf) {
-		if err := s.drain(); err != nil {
-			return err
-		}
-	}
-	room := s.buf[s.hi:]
-	n, err := s.readFull(room[:min(int64(len(room)), s.left)])
-	s.hi += n
+	room := s.buf[s.have:]
+	n, err := s.r.Read(room[:min(int64(len(room)), s.left)])
+	s.have += n
 	s.left -= int64(n)
 	switch {
-	case err == nil:
+	case n > 0 && s.left == 0, err == nil:
 		return nil
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: stream ends %d bytes early: %w", store.ErrMismatch, s.left, io.ErrUnexpectedEOF)
@@ -81,26 +79,16 @@ func (s *stream) fill() error {
 	}
 }
 
-// readFull fills p, and looks at the context before every read of a slow stream.
-func (s *stream) readFull(p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
-		if err = s.ctx.Err(); err != nil {
-			break
-		}
-		var m int
-		m, err = s.r.Read(p[n:])
-		n += m
-	}
-	if n == len(p) {
-		return n, nil
-	}
-	return n, err
-}
-
+// drain writes the whole blocks of what was passed on, and moves the rest to the
+// front: memory and file stay aligned to blocks.
 func (s *stream) drain() error {
-	_, err := s.w.Write(s.buf[:s.hi])
-	s.lo, s.hi = 0, 0
-	return err
+	whole := s.passed / blockSize * blockSize
+	if _, err := s.w.Write(s.buf[:whole]); err != nil {
+		return err
+	}
+	s.have = copy(s.buf, s.buf[whole:s.have])
+	s.passed -= whole
+	return nil
 }
 
 // finish writes what is left, and the tail behind it.
@@ -108,25 +96,18 @@ func (s *stream) finish(tail []byte) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	if len(tail) > len(s.buf)-s.hi {
+	if len(tail) > len(s.buf)-s.passed {
 		if err := s.drain(); err != nil {
 			return err
 		}
 	}
-	if len(tail) <= len(s.buf) {
-		s.hi += copy(s.buf[s.hi:], tail)
-		return s.drain()
+	n := copy(s.buf[s.passed:], tail)
+	if _, err := s.w.Write(s.buf[:s.passed+n]); err != nil {
+		return err
 	}
-	_, err := s.w.Write(tail)
+	if n == len(tail) {
+		return nil
+	}
+	_, err := s.w.Write(tail[n:])
 	return err
-}
-
-// outboardBuffer takes an outboard, which bao writes out of order.
-type outboardBuffer []byte
-
-func (b outboardBuffer) WriteAt(p []byte, off int64) (int, error) {
-	if off < 0 || off+int64(len(p)) > int64(len(b)) {
-		return 0, io.ErrShortBuffer
-	}
-	return copy(b[off:], p), nil
 }
