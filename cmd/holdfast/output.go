@@ -11,13 +11,13 @@ const jsonVersion = 1
 
 // printf writes a result. Nothing but results goes to standard output.
 func (a *app) printf(format string, args ...any) {
-	fmt.Fprintf(a.out, format, args...)
+	fmt.Fprintf(a.out, format, visibleOn(a.out, args)...)
 }
 
 // say writes a status line for a person, unless none is wanted.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet && !a.json {
-		fmt.Fprintf(a.err, "holdfast: "+format+"\n", args...)
+		fmt.Fprintf(a.err, "holdfast: "+format+"\n", visibleOn(a.err, args)...)
 	}
 }
 
@@ -27,7 +27,7 @@ func (a *app) warn(format string, args ...any) {
 		a.emitErr(map[string]any{"message_type": "warning", "message": fmt.Sprintf(format, args...)})
 		return
 	}
-	fmt.Fprintf(a.err, "warning: "+format+"\n", args...)
+	fmt.Fprintf(a.err, "warning: "+format+"\n", visibleOn(a.err, args)...)
 }
 
 // emit writes one JSON line to standard output.
@@ -57,8 +57,8 @@ func (a *app) fail(err error) int {
 		})
 		return e.exit.code
 	}
-	fmt.Fprintf(a.err, "error: %s\n", cut(oneLine(e.message), 400))
-	fmt.Fprintf(a.err, "hint: %s\n", oneLine(e.hint))
+	fmt.Fprintf(a.err, "error: %s\n", visibleOn(a.err, []any{cut(oneLine(e.message), 400)})...)
+	fmt.Fprintf(a.err, "hint: %s\n", visibleOn(a.err, []any{oneLine(e.hint)})...)
 	return e.exit.code
 }
 

@@ -74,7 +74,7 @@ func (d *delivery) collect(ctx context.Context, cancel context.CancelCauseFunc, 
 		case o := <-outcomes:
 			if settled++; o.err != nil {
 				if reasons = append(reasons, o.err); fatal == nil && n-len(reasons) < d.w.cfg.Enough {
-					fatal = tooFew(reasons) // what follows is only cancelled
+					fatal = tooFew(n, d.w.cfg.Enough, reasons) // what follows is only cancelled
 					cancel(nil)
 				}
 				continue
@@ -119,7 +119,7 @@ func (d *delivery) giveUp(half time.Duration) time.Duration {
 }
 
 // tooFew makes the error of a segment that found too few holders.
-func tooFew(reasons []error) error {
+func tooFew(n, enough int, reasons []error) error {
 	full := 0
 	for _, err := range reasons {
 		if noRoom(err) {
@@ -130,7 +130,7 @@ func tooFew(reasons []error) error {
 	if 2*full > len(reasons) {
 		err = ErrFull
 	}
-	return fmt.Errorf("%w: %w", err, errors.Join(reasons...))
+	return fmt.Errorf("%w: at most %d of %d can be placed, %d are needed: %w", err, n-len(reasons), n, enough, errors.Join(reasons...))
 }
 
 // shard brings one row to its holder, or to spares until one has it.
