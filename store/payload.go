@@ -79,9 +79,14 @@ func (p *Payload) walk(w io.Writer, off, n int64, proof bool) error {
 	}
 	if proof {
 		v.write(p.outboard[:prefixSize])
+	} else {
+		v.in.out = w // all of it, from the first byte on
 	}
 	err := v.subtree(words(p.root.Hash()), 0, p.size, guts.FlagRoot)
 	// What has been verified goes out even if what follows is corrupt.
+	if e := v.in.pass(); err == nil {
+		err = e
+	}
 	if e := b.out.Flush(); err == nil {
 		err = e
 	}
@@ -134,6 +139,10 @@ func (v *verifier) group(cv [8]uint32, pos, n int64, flags uint32) error {
 	if groupHash(p, pos, n, flags) != cv {
 		return fmt.Errorf("%w: bytes %d to %d", ErrCorrupt, pos, pos+n)
 	}
+	if !v.proof {
+		v.in.good += n
+		return nil
+	}
 	return v.write(p[:n])
 }
 
@@ -166,6 +175,19 @@ type window struct {
 	from  int64  // position of buf[0]
 	n     int64  // bytes in buf
 	limit int64  // nothing behind it is read
+
+	out  io.Writer // takes what has been verified, from here; nil if it goes another way
+	good int64     // bytes at the start of buf that have been verified
+}
+
+// pass passes on what has been verified.
+func (w *window) pass() error {
+	if w.good == 0 {
+		return nil
+	}
+	_, err := w.out.Write(w.buf[:w.good])
+	w.good = 0
+	return err
 }
 
 // group returns the group at pos, valid until the next call. What follows the end
@@ -180,6 +202,9 @@ func (w *window) group(pos int64) (*[GroupSize]byte, error) {
 }
 
 func (w *window) fill(pos int64) error {
+	if err := w.pass(); err != nil {
+		return err
+	}
 	w.from, w.n = pos, min(int64(len(w.buf)), w.limit-pos)
 	n, err := w.src.ReadAt(w.buf[:w.n], pos)
 	switch {
