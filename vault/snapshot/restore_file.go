@@ -153,6 +153,7 @@ func (r *restoring) fill(ctx context.Context, f *os.File, n *Node) error {
 	err := placeContent(ctx, r.src, n, func(off int64, p []byte) error {
 		k, err := f.WriteAt(p, off)
 		r.count.Bytes.Add(int64(k))
+		r.back.wrote(int64(k))
 		end = off + int64(k)
 		return onTarget(err)
 	})
