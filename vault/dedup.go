@@ -104,16 +104,21 @@ func (c *commit) comparePrevious(ctx context.Context, a *snapshot.Archiver, snap
 			return nothing, err
 		}
 		v := &View{c.reader(nil), Snapshot{Link: links[i], Info: info, Open: true}}
-		previous := snapshot.NewPrevious(v, info.Root)
-		ahead := &lookedUp{commit: c, source: v}
-		previous.Ahead = ahead.nodes
-		a.Options.Unchanged = func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
-			old, same := previous.Unchanged(ctx, path, n)
-			return old, same && ahead.allKnown(ctx, old)
-		}
+		c.skipUnchanged(a, v, info.Root)
 		return v.Close, nil
 	}
 	return nothing, nil
+}
+
+// skipUnchanged lets the archiver skip what is in an earlier tree and stored.
+func (c *commit) skipUnchanged(a *snapshot.Archiver, src snapshot.Source, root seal.ChunkID) {
+	previous := snapshot.NewPrevious(src, root)
+	ahead := &lookedUp{commit: c, source: src}
+	previous.Ahead = ahead.nodes
+	a.Options.Unchanged = func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
+		old, same := previous.Unchanged(ctx, path, n)
+		return old, same && ahead.allKnown(ctx, old)
+	}
 }
 
 // lookedUp answers for the files of an earlier snapshot. It looks up the chunks of

@@ -141,21 +141,26 @@ func classify(err error) error {
 	return err
 }
 
-// boltTx opens each table once: most transactions look into one of them many times.
+// boltTx opens each table once: most transactions look into a few of them many
+// times.
 type boltTx struct {
 	t      *bolt.Tx
-	opened map[string]*bolt.Bucket
+	opened []openedTable
+}
+
+type openedTable struct {
+	name   string
+	bucket *bolt.Bucket
 }
 
 func (t *boltTx) bucket(table string) *bolt.Bucket {
-	b := t.opened[table]
-	if b == nil {
-		if t.opened == nil {
-			t.opened = map[string]*bolt.Bucket{}
+	for _, o := range t.opened {
+		if o.name == table {
+			return o.bucket
 		}
-		b = t.t.Bucket([]byte(table))
-		t.opened[table] = b
 	}
+	b := t.t.Bucket([]byte(table))
+	t.opened = append(t.opened, openedTable{table, b})
 	return b
 }
 

@@ -48,7 +48,7 @@ func (x *Index) Own(kind seal.Kind, id seal.ChunkID, lane ident.PublicKey) (Plac
 func (x *Index) OwnAll(kind seal.Kind, ids []seal.ChunkID, lane ident.PublicKey) []Place {
 	places := make([]Place, len(ids))
 	err := x.view(func(t tx) {
-		f := finder{t: t}
+		f := finder{t: t, frames: map[uint32]frame{}}
 		for i, id := range ids {
 			places[i], _ = own(f.find(kind, id), lane)
 		}
@@ -95,11 +95,11 @@ func (x *Index) find(kind seal.Kind, id seal.ChunkID) ([]candidate, error) {
 	return found, err
 }
 
-// finder looks chunks up in one transaction. It reads each claim once: a commit has
-// many chunks in few segments.
+// finder looks chunks up in one transaction. With frames it reads each claim once: a
+// commit has many chunks in few segments.
 type finder struct {
 	t      tx
-	frames map[uint32]frame
+	frames map[uint32]frame // may be nil
 }
 
 // frame is a claim, if it is of a complete commit.
@@ -133,10 +133,9 @@ func (f *finder) frame(number uint32) frame {
 		return c
 	}
 	c := readFrame(f.t, number)
-	if f.frames == nil {
-		f.frames = map[uint32]frame{}
+	if f.frames != nil {
+		f.frames[number] = c
 	}
-	f.frames[number] = c
 	return c
 }
 
