@@ -163,6 +163,7 @@ type restoring struct {
 	top     *place
 	base    string // path in the snapshot of what the target stands for
 	links   restoredLinks
+	copies  restoredCopies
 	temp    string
 	temps   atomic.Int64
 	cancel  context.CancelCauseFunc
