@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"math"
 	"slices"
 	"sync"
 
@@ -8,13 +9,17 @@ import (
 )
 
 // Early way out: of a chunk of at least sampleFrom bytes, samples pieces of
-// sampleSize bytes each are compressed first, evenly spread. If they do not shrink
+// sampleSize bytes each are looked at first, evenly spread. If they do not shrink
 // the whole chunk is not tried.
 const (
 	samples    = 4
 	sampleSize = 4 << 10
 	sampleFrom = 64 << 10
 )
+
+// unevenBits is the order-0 entropy of a byte, in the samples, below which they
+// need not be compressed to know that they shrink. Random bytes have 7.99 there.
+const unevenBits = 7.5
 
 // minGain is the part of a chunk that compression must save: decoding is not free.
 const minGain = 64
@@ -39,14 +44,42 @@ func Compress(dst, plain []byte) ([]byte, Coding) {
 	return stored, Zstd
 }
 
-// shrinks reports whether the samples of plain are worth compressing.
+// shrinks reports whether the samples of plain are worth compressing. Of most data
+// counting bytes tells; only where all bytes are about as frequent, as in random
+// data, are the samples compressed: they may repeat themselves.
 func shrinks(e *zstd.Encoder, dst, plain []byte) bool {
+	if uneven(plain) {
+		return true
+	}
 	n := 0
 	for i := range samples {
-		at := (len(plain) - sampleSize) / (samples - 1) * i
-		n += len(e.EncodeAll(plain[at:at+sampleSize], dst))
+		n += len(e.EncodeAll(sample(plain, i), dst))
 	}
 	return gains(n, samples*sampleSize)
+}
+
+func sample(plain []byte, i int) []byte {
+	at := (len(plain) - sampleSize) / (samples - 1) * i
+	return plain[at : at+sampleSize]
+}
+
+// uneven reports whether some bytes are so much more frequent in the samples than
+// others that coding them by their frequency alone saves enough.
+func uneven(plain []byte) bool {
+	var counts [256]int32
+	for i := range samples {
+		for _, b := range sample(plain, i) {
+			counts[b]++
+		}
+	}
+	bits := 0.0
+	for _, n := range counts {
+		if n > 0 {
+			p := float64(n) / (samples * sampleSize)
+			bits -= p * math.Log2(p)
+		}
+	}
+	return bits < unevenBits
 }
 
 func gains(stored, plain int) bool { return stored < plain-plain/minGain }

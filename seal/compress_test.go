@@ -98,6 +98,7 @@ func TestWhatIsCompressed(t *testing.T) {
 		"hexadecimal":       {[]byte(hex.EncodeToString(randomBytes(1, 400<<10))), Zstd, 450 << 10},
 		"base64":            {[]byte(base64.StdEncoding.EncodeToString(randomBytes(1, 600<<10))), Zstd, 650 << 10},
 		"half random":       {mixed, Zstd, 900 << 10},
+		"repeated random":   {bytes.Repeat(randomBytes(3, 1000), 800), Zstd, 100 << 10},
 		"one byte":          {[]byte{1}, Plain, 1},
 		"nothing":           {nil, Plain, 0},
 		"largest chunk":     {randomBytes(2, MaxChunk), Plain, MaxChunk},
@@ -106,6 +107,25 @@ func TestWhatIsCompressed(t *testing.T) {
 		stored, coding := Compress(nil, c.plain)
 		if coding != c.want || len(stored) > c.most {
 			t.Errorf("%s: %v, %d bytes from %d", name, coding, len(stored), len(c.plain))
+		}
+	}
+}
+
+// Counting bytes tells text from random bytes, and says nothing of what repeats.
+func TestUneven(t *testing.T) {
+	for name, c := range map[string]struct {
+		plain []byte
+		want  bool
+	}{
+		"text":            {textBytes(1, 100<<10), true},
+		"zeros":           {make([]byte, 100<<10), true},
+		"hexadecimal":     {[]byte(hex.EncodeToString(randomBytes(1, 40<<10))), true},
+		"base64":          {[]byte(base64.StdEncoding.EncodeToString(randomBytes(1, 60<<10))), true},
+		"random":          {randomBytes(1, 100<<10), false},
+		"repeated random": {bytes.Repeat(randomBytes(3, 3000), 50), false},
+	} {
+		if uneven(c.plain) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
 		}
 	}
 }

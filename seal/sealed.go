@@ -77,7 +77,7 @@ func openFile(src io.ReaderAt, size int64, id age.Identity) (file, error) {
 		return file{}, opened(err)
 	}
 	header := size - nonceSize - n - tagSize*max(1, (n+pieceSize-1)/pieceSize)
-	return file{r, n, int(header)}, nil
+	return file{&pieces{plain: r, size: n}, n, int(header)}, nil
 }
 
 // ReadAt reads plaintext, whole and authentic or not at all.

@@ -41,10 +41,15 @@ func (u *usedSegments) add(id ident.CID) {
 // segment that is as whole as one could be made now.
 func (c *commit) known(kind seal.Kind, id seal.ChunkID) bool {
 	place, ok := c.index.Own(kind, id, c.lane())
-	if !ok || c.thin[place.Segment] {
+	return ok && c.use(place.Segment)
+}
+
+// use counts a segment as used, unless what it holds is to be sent again.
+func (c *commit) use(segment ident.CID) bool {
+	if c.thin[segment] {
 		return false
 	}
-	c.seen.add(place.Segment)
+	c.seen.add(segment)
 	return true
 }
 
@@ -99,25 +104,74 @@ func (c *commit) comparePrevious(ctx context.Context, a *snapshot.Archiver, snap
 			return nothing, err
 		}
 		v := &View{c.reader(nil), Snapshot{Link: links[i], Info: info, Open: true}}
-		previous := snapshot.NewPrevious(v, info.Root)
-		a.Options.Unchanged = func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
-			old, same := previous.Unchanged(ctx, path, n)
-			return old, same && c.allKnown(ctx, v, old)
-		}
+		c.skipUnchanged(a, v, info.Root)
 		return v.Close, nil
 	}
 	return nothing, nil
 }
 
-// allKnown reports whether every chunk of a file is stored already, and counts their
-// segments as used.
-func (c *commit) allKnown(ctx context.Context, v *View, n *snapshot.Node) bool {
+// skipUnchanged lets the archiver skip what is in an earlier tree and stored.
+func (c *commit) skipUnchanged(a *snapshot.Archiver, src snapshot.Source, root seal.ChunkID) {
+	previous := snapshot.NewPrevious(src, root)
+	ahead := &lookedUp{commit: c, source: src}
+	previous.Ahead = ahead.nodes
+	a.Options.Unchanged = func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
+		old, same := previous.Unchanged(ctx, path, n)
+		return old, same && ahead.allKnown(ctx, old)
+	}
+}
+
+// lookedUp answers for the files of an earlier snapshot. It looks up the chunks of
+// many files at once, as they come into sight; what it has not kept it looks up when
+// it is asked. It is for one goroutine.
+type lookedUp struct {
+	*commit
+	source   snapshot.Source
+	segments map[seal.ChunkID]ident.CID // of data chunks; none: not stored
+}
+
+// maxLookedUp bounds the chunks that are kept.
+const maxLookedUp = 1 << 14
+
+// nodes looks up what a part of a directory refers to.
+func (l *lookedUp) nodes(nodes []snapshot.Node) {
+	var ids []seal.ChunkID
+	for i := range nodes {
+		for rows := nodes[i].Content; len(rows) > 0 && len(ids) < maxLookedUp; rows = rows[snapshot.RowSize:] {
+			ids = append(ids, snapshot.RowAt(rows, 0).ID)
+		}
+	}
+	if len(l.segments)+len(ids) > maxLookedUp || l.segments == nil {
+		l.segments = make(map[seal.ChunkID]ident.CID, len(ids))
+	}
+	for i, p := range l.index.OwnAll(seal.KindData, ids, l.lane()) {
+		l.segments[ids[i]] = p.Segment
+	}
+}
+
+// has reports whether a data chunk is stored, and counts its segment as used.
+func (l *lookedUp) has(id seal.ChunkID) bool {
+	segment, ok := l.segments[id]
+	if !ok {
+		return l.known(seal.KindData, id)
+	}
+	return segment.Defined() && l.use(segment)
+}
+
+// allKnown reports whether everything that a file's node refers to is stored already,
+// and counts the segments as used: its chunks, and the chunk lists of a large one.
+func (l *lookedUp) allKnown(ctx context.Context, n *snapshot.Node) bool {
+	for _, id := range n.Lists() {
+		if !l.known(seal.KindTree, id) {
+			return false
+		}
+	}
 	known := true
-	err := snapshot.Rows(ctx, v, n, func(rows []byte) error {
+	err := snapshot.Rows(ctx, l.source, n, func(rows []byte) error {
 		for i := range len(rows) / snapshot.RowSize {
-			known = known && c.known(seal.KindData, snapshot.RowAt(rows, i).ID)
+			known = known && l.has(snapshot.RowAt(rows, i).ID)
 		}
 		return nil
 	})
-	return err == nil && known && len(n.List) == 0
+	return err == nil && known
 }

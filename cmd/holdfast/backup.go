@@ -234,8 +234,9 @@ func (a *app) backup(ctx context.Context, b vault.Backup) error {
 	return a.backupEnd(r)
 }
 
-// scan walks the sources beside the backup, so that the bar knows its end. Total is 0
-// until it does; stop ends the walk and waits for it.
+// scan walks the sources beside the backup, so that the bar knows its end, once the
+// backup has taken long enough for somebody to look at the bar. Total is 0 until the
+// walk is through; stop ends it and waits for it.
 func (a *app) scan(ctx context.Context, b vault.Backup) (total func() int64, stop func()) {
 	var bytes atomic.Int64
 	if b.Stream != nil || a.quiet {
@@ -245,14 +246,30 @@ func (a *app) scan(ctx context.Context, b vault.Backup) (total func() int64, sto
 	options := b.Archive
 	options.Counters, options.Progress = nil, nil
 	done := make(chan struct{})
+	begin := time.NewTimer(a.patience())
 	go func() {
 		defer close(done)
+		defer begin.Stop()
+		select {
+		case <-begin.C:
+		case <-ctx.Done():
+			return
+		}
 		archiver := snapshot.Archiver{Options: options}
 		if _, stats, _, err := archiver.Paths(ctx, b.Paths); err == nil {
 			bytes.Store(stats.Bytes)
 		}
 	}()
 	return bytes.Load, func() { cancel(); <-done }
+}
+
+// patience is how long a backup takes before its end is worth a walk of its own: a
+// second before somebody's eyes, or a program's; in a pipe, before the first line.
+func (a *app) patience() time.Duration {
+	if a.json || terminal(a.err) {
+		return time.Second
+	}
+	return pipeEvery / 2
 }
 
 // backupEnd chooses the exit code of a backup that was acknowledged.

@@ -1,8 +1,10 @@
 package index
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 
 	"holdfast/internal/ident"
 	"holdfast/seal"
@@ -95,12 +97,13 @@ func addRows(t tx, base uint32, rows []seal.IndexChunk) error {
 	for i := range order {
 		order[i] = int32(i)
 	}
-	key := func(i int32) string { return chunkKey(rows[i].Kind, rows[i].ID) }
-	sort.Slice(order, func(a, b int) bool { return key(order[a]) < key(order[b]) })
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(rows[a].Kind, rows[b].Kind), bytes.Compare(rows[a].ID[:], rows[b].ID[:]))
+	})
 	for _, i := range order {
 		r := rows[i]
 		s := spot{claim: base + r.Segment, offset: r.Offset, stored: r.Stored, plain: r.Plain, coding: r.Coding}
-		if err := addSpot(t, key(i), s); err != nil {
+		if err := addSpot(t, chunkKey(r.Kind, r.ID), s); err != nil {
 			return err
 		}
 	}

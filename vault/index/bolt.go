@@ -69,7 +69,7 @@ func (f *file) prepare() error {
 func (f *file) view(use func(tx)) error {
 	return f.run(func() error {
 		return f.db.View(func(t *bolt.Tx) error {
-			use(boltTx{t})
+			use(&boltTx{t: t})
 			return nil
 		})
 	})
@@ -77,7 +77,7 @@ func (f *file) view(use func(tx)) error {
 
 func (f *file) update(use func(tx) error) error {
 	return f.run(func() error {
-		return f.db.Update(func(t *bolt.Tx) error { return use(boltTx{t}) })
+		return f.db.Update(func(t *bolt.Tx) error { return use(&boltTx{t: t}) })
 	})
 }
 
@@ -141,12 +141,31 @@ func classify(err error) error {
 	return err
 }
 
-type boltTx struct{ t *bolt.Tx }
-
-func (t boltTx) get(table, key string) []byte {
-	return t.t.Bucket([]byte(table)).Get([]byte(key))
+// boltTx opens each table once: most transactions look into a few of them many
+// times.
+type boltTx struct {
+	t      *bolt.Tx
+	opened []openedTable
 }
 
-func (t boltTx) put(table, key string, value []byte) error {
-	return t.t.Bucket([]byte(table)).Put([]byte(key), value)
+type openedTable struct {
+	name   string
+	bucket *bolt.Bucket
+}
+
+func (t *boltTx) bucket(table string) *bolt.Bucket {
+	for _, o := range t.opened {
+		if o.name == table {
+			return o.bucket
+		}
+	}
+	b := t.t.Bucket([]byte(table))
+	t.opened = append(t.opened, openedTable{table, b})
+	return b
+}
+
+func (t *boltTx) get(table, key string) []byte { return t.bucket(table).Get([]byte(key)) }
+
+func (t *boltTx) put(table, key string, value []byte) error {
+	return t.bucket(table).Put([]byte(key), value)
 }

@@ -174,6 +174,39 @@ func TestOwn(t *testing.T) {
 	})
 }
 
+// Many chunks in one look get the answers that they would get one by one.
+func TestOwnAll(t *testing.T) {
+	each(t, func(t *testing.T, x *Index) {
+		must(t, x.AddCommit(cid("foreign"), lane(2), cid("m2"), part("foreign", 0, 40)))
+		must(t, x.AddCommit(cid("own"), lane(1), cid("m1"), part("own", 20, 60)))
+		must(t, x.AddCommit(cid("again"), lane(1), cid("m3"), part("again", 50, 70)))
+		for _, kind := range []seal.Kind{seal.KindData, seal.KindTree} {
+			var ids []seal.ChunkID
+			for i := range 80 {
+				ids = append(ids, chunk(79-i))
+			}
+			got := x.OwnAll(kind, ids, lane(1))
+			stored := 0
+			for i, id := range ids {
+				want, ok := x.Own(kind, id, lane(1))
+				if ok {
+					stored++
+				}
+				if got[i] != want || got[i].Segment.Defined() != ok {
+					t.Errorf("chunk %d: %v, one by one %v %v", 79-i, got[i], want, ok)
+				}
+			}
+			if stored != 25 {
+				t.Errorf("%d of 25 chunks are found", stored)
+			}
+		}
+		must(t, x.Close())
+		if p := x.OwnAll(seal.KindData, []seal.ChunkID{chunk(20)}, lane(1)); len(p) != 1 || p[0] != (Place{}) {
+			t.Errorf("a closed index knows %v", p)
+		}
+	})
+}
+
 func TestSegments(t *testing.T) {
 	each(t, func(t *testing.T, x *Index) {
 		s := Segment{

@@ -40,6 +40,27 @@ func (x *Index) Own(kind seal.Kind, id seal.ChunkID, lane ident.PublicKey) (Plac
 	if err != nil {
 		return Place{}, false
 	}
+	return own(found, lane)
+}
+
+// OwnAll is Own for many chunks in one look at the index. The zero Place stands for
+// a chunk that has none.
+func (x *Index) OwnAll(kind seal.Kind, ids []seal.ChunkID, lane ident.PublicKey) []Place {
+	places := make([]Place, len(ids))
+	err := x.view(func(t tx) {
+		f := finder{t: t, frames: map[uint32]frame{}}
+		for i, id := range ids {
+			places[i], _ = own(f.find(kind, id), lane)
+		}
+	})
+	if err != nil {
+		clear(places)
+	}
+	return places
+}
+
+// own chooses the first place that is a reason not to send a chunk again.
+func own(found []candidate, lane ident.PublicKey) (Place, bool) {
 	for _, f := range found {
 		if f.checked || f.Lane == lane && !lane.IsZero() {
 			return f.Place, true
@@ -68,26 +89,63 @@ type candidate struct {
 func (x *Index) find(kind seal.Kind, id seal.ChunkID) ([]candidate, error) {
 	var found []candidate
 	err := x.view(func(t tx) {
-		value, ok := get(t, tableChunks, chunkKey(kind, id))
-		if !ok {
-			return
-		}
-		list := decodeSpots(value)
-		for i := len(list) - 1; i >= 0; i-- {
-			s := list[i]
-			c, ok := getClaim(t, s.claim)
-			if !ok {
-				continue
-			}
-			if p, ok := getProgress(t, c.entry); !ok || !p.done || s.claim-p.base >= p.count {
-				continue
-			}
-			row := seal.Row{ID: id, Offset: s.offset, Stored: s.stored, Plain: s.plain, Kind: kind, Coding: s.coding}
-			place := Place{Segment: c.segment, Lane: c.lane, Header: c.header, Sealed: c.sealed, Row: row}
-			found = append(found, candidate{place, s.checked, rank(found, c.lane)})
-		}
+		f := finder{t: t}
+		found = f.find(kind, id)
 	})
 	return found, err
+}
+
+// finder looks chunks up in one transaction. With frames it reads each claim once: a
+// commit has many chunks in few segments.
+type finder struct {
+	t      tx
+	frames map[uint32]frame // may be nil
+}
+
+// frame is a claim, if it is of a complete commit.
+type frame struct {
+	claim
+	valid bool
+}
+
+func (f *finder) find(kind seal.Kind, id seal.ChunkID) []candidate {
+	value, ok := get(f.t, tableChunks, chunkKey(kind, id))
+	if !ok {
+		return nil
+	}
+	list := decodeSpots(value)
+	found := make([]candidate, 0, len(list))
+	for i := len(list) - 1; i >= 0; i-- {
+		s := list[i]
+		c := f.frame(s.claim)
+		if !c.valid {
+			continue
+		}
+		row := seal.Row{ID: id, Offset: s.offset, Stored: s.stored, Plain: s.plain, Kind: kind, Coding: s.coding}
+		place := Place{Segment: c.segment, Lane: c.lane, Header: c.header, Sealed: c.sealed, Row: row}
+		found = append(found, candidate{place, s.checked, rank(found, c.lane)})
+	}
+	return found
+}
+
+func (f *finder) frame(number uint32) frame {
+	if c, ok := f.frames[number]; ok {
+		return c
+	}
+	c := readFrame(f.t, number)
+	if f.frames != nil {
+		f.frames[number] = c
+	}
+	return c
+}
+
+func readFrame(t tx, number uint32) frame {
+	c, ok := getClaim(t, number)
+	if !ok {
+		return frame{}
+	}
+	p, ok := getProgress(t, c.entry)
+	return frame{c, ok && p.done && number-p.base < p.count}
 }
 
 func rank(found []candidate, lane ident.PublicKey) int {

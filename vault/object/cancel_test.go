@@ -192,8 +192,10 @@ func until(f func() bool) {
 func (b *bed) allIdle(r *Reader) {
 	b.t.Helper()
 	r.Close()
-	if made, _ := r.cache.buffers.live(); made != 0 {
-		b.t.Errorf("%d segments left", made)
+	for _, c := range []*cache{r.cache, r.short} {
+		if made, _ := c.buffers.live(); made != 0 {
+			b.t.Errorf("%d segments left", made)
+		}
 	}
 	if _, used := r.chunks.live(); used != 0 {
 		b.t.Errorf("%d chunks left", used)

@@ -80,7 +80,7 @@ func (r *Reader) readPlace(ctx context.Context, p index.Place, local int64, dst 
 	if p.Sealed > t.Descriptor.Size {
 		return nil, errFalse
 	}
-	if !r.plan.wholly(p.Segment, t.size(), local) && !r.cache.has(p.Segment) {
+	if !r.plan.wholly(p.Segment, t.size(), local) && !r.cacheOf(t).has(p.Segment) {
 		plain, err := r.readByRange(ctx, t, p, dst)
 		if err == nil || ctx.Err() != nil || !isFalse(err) || t.size() > wholeLimit {
 			return plain, err
@@ -114,7 +114,7 @@ func (r *Reader) readFromWhole(ctx context.Context, t *target, p index.Place, ds
 	}
 	plain, err := s.ReadChunk(dst, p.Row)
 	if err == nil {
-		r.cache.serve(e, int64(p.Row.Stored))
+		r.cacheOf(t).serve(e, int64(p.Row.Stored))
 	}
 	return plain, err
 }

@@ -197,14 +197,11 @@ func (w *window) readAhead(ctx context.Context, now rowWanted) {
 
 // fetchAhead fetches a segment that is going to be read whole, if there is room.
 func (r *Reader) fetchAhead(ctx context.Context, segment ident.CID, local int64) {
-	if r.cache.has(segment) {
-		return
-	}
 	t, err := r.locate(segment)
-	if err != nil || !r.plan.wholly(segment, t.size(), local) {
+	if err != nil || r.cacheOf(t).has(segment) || !r.plan.wholly(segment, t.size(), local) {
 		return
 	}
-	r.cache.prefetch(ctx, segment, r.spawn, r.fetcher(t))
+	r.cacheOf(t).prefetch(ctx, segment, r.spawn, r.fetcher(t))
 }
 
 // Range calls f with the pieces of a file's bytes [off, off+n), in their order; what

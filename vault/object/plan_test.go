@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"holdfast/erasure"
@@ -67,6 +68,37 @@ func TestWholeOrRanges(t *testing.T) {
 	if newRows, newRanges := b.asked(); newRows != rows+4 || newRanges != ranges {
 		t.Errorf("for expected chunks: %d rows, %d ranges", newRows-rows, newRanges-ranges)
 	}
+}
+
+// After many small commits a snapshot's directories are scattered over many metadata
+// segments. Reading them in any order fetches each segment once.
+func TestShortSegmentsStay(t *testing.T) {
+	b := newBed(t, erasure.Code{K: 4, N: 8}, 0)
+	const commits, trees = shortSegments, 5
+	ids := make([][]seal.ChunkID, trees)
+	for i := range commits {
+		w := b.writer()
+		for j := range trees {
+			id, err := w.Tree(t.Context(), fmt.Appendf(nil, "directory %d of commit %d", j, i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids[j] = append(ids[j], id)
+		}
+		b.finish(w)
+	}
+	r := b.reader()
+	for _, scattered := range ids {
+		for _, id := range scattered {
+			if _, err := r.Tree(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if rows, ranges := b.asked(); rows != 4*commits || ranges != 0 {
+		t.Errorf("%d rows and %d ranges were fetched of %d segments", rows, ranges, commits)
+	}
+	b.allIdle(r)
 }
 
 // While one segment is read the next one is fetched.

@@ -25,7 +25,8 @@ type ReaderConfig struct {
 
 	Counters *Counters // may be nil
 
-	// CacheSegments is how many whole segments are kept; 0 is 4.
+	// CacheSegments is how many whole segments are kept, besides some short ones; 0
+	// is 4.
 	CacheSegments int
 	// Hedge is how long a holder may take before another one is asked for the same
 	// bytes. It grows with what answers take on average. 0 is one second.
@@ -46,6 +47,11 @@ const (
 	// wholeLimit is the longest segment that is fetched whole: a full one.
 	wholeLimit = 32 << 20
 	maxPadding = 255 // of its k rows
+	// shortLimit is the longest segment that is kept in a short buffer. Such are the
+	// metadata segments of small commits: after many of them a snapshot's directories
+	// lie scattered over dozens.
+	shortLimit    = 1 << 20
+	shortSegments = 24
 	// plainBuffers is how many chunks are on their way out at once.
 	plainBuffers = 8
 	plainSize    = seal.MaxChunk + 64 // the decoder likes a little room behind
@@ -60,6 +66,7 @@ type Reader struct {
 	rowPace   pace
 	rangePace pace
 	cache     *cache
+	short     *cache // of segments up to shortLimit
 	chunks    *pool
 	openings  openings
 	targets   targetCache
@@ -101,6 +108,7 @@ func NewReader(cfg ReaderConfig) *Reader {
 		after:  func(f func()) func() bool { return context.AfterFunc(ctx, f) },
 	}
 	r.cache = newCache(newBigPool(wholeLimit+maxPadding, cfg.CacheSegments), r.evicted)
+	r.short = newCache(newBigPool(shortLimit, shortSegments), r.evicted)
 	return r
 }
 
@@ -111,8 +119,10 @@ func (r *Reader) Close() {
 	r.mu.Unlock()
 	r.stop(ErrClosed)
 	r.cache.stop()
+	r.short.stop()
 	r.group.Wait()
 	r.cache.clear()
+	r.short.clear()
 	r.openings.clear()
 }
 
@@ -166,9 +176,17 @@ func (r *Reader) evicted(e *entry) {
 	}
 }
 
+// cacheOf returns the cache that has buffers for a segment.
+func (r *Reader) cacheOf(t *target) *cache {
+	if t.padded() <= shortLimit {
+		return r.short
+	}
+	return r.cache
+}
+
 // whole returns a segment from the cache; see cache.acquire.
 func (r *Reader) whole(ctx context.Context, t *target) (*entry, func(), error) {
-	return r.cache.acquire(ctx, t.segment, r.spawn, r.fetcher(t))
+	return r.cacheOf(t).acquire(ctx, t.segment, r.spawn, r.fetcher(t))
 }
 
 func (r *Reader) fetcher(t *target) fetcher {

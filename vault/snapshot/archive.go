@@ -3,7 +3,6 @@ package snapshot
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -65,7 +64,7 @@ type ArchiveOptions struct {
 	// and the file is not read. It is called from one goroutine, in the order of
 	// the walk. See Previous.
 	Unchanged func(ctx context.Context, path string, n *Node) (*Node, bool)
-	// Workers is how many files are read at once; 0 chooses.
+	// Workers is how many files are read at once; 0 is 4.
 	Workers int
 	// Counters, if set, count on while the work goes on.
 	Counters *Counters
@@ -83,6 +82,8 @@ type Archiver struct {
 }
 
 const (
+	// maxWorkers is more than two cores need: a worker also waits for the disk, and
+	// for its turn in a segment.
 	maxWorkers = 4
 	// waiting is how many nodes may wait for an earlier one of their directory.
 	waiting = 1024
@@ -92,7 +93,7 @@ func workers(n int) int {
 	if n > 0 {
 		return n
 	}
-	return min(maxWorkers, max(2, runtime.NumCPU()))
+	return maxWorkers
 }
 
 // Paths stores the given paths and returns the root's tree object (zero in a dry

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,6 +82,28 @@ func BenchmarkRestore(b *testing.B) {
 		}
 		perFile(b, files)
 	})
+}
+
+// BenchmarkRestoreSmallFiles writes files of the size that source code has, to the
+// disk: what the system takes for a file, without fetching and decoding.
+func BenchmarkRestoreSmallFiles(b *testing.B) {
+	const files, size = 1000, 56 << 10
+	m := newMemStore()
+	m.size = size
+	var nodes []Node
+	for i := range files {
+		content := bytes.Repeat(fmt.Appendf(nil, "%06d\n", i), size/7)
+		nodes = append(nodes, m.file(b, fmt.Sprintf("%04d", i), content))
+	}
+	root := m.tree(b, nodes...)
+	targets := b.TempDir()
+	n := 0
+	b.SetBytes(files * size)
+	for b.Loop() {
+		n++
+		restore(b, m, root, "", RestoreOptions{Target: filepath.Join(targets, fmt.Sprint(n)), Sync: true})
+	}
+	perFile(b, files)
 }
 
 // A large file is not copied more often than it has to be.

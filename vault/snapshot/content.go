@@ -146,6 +146,16 @@ func Rows(ctx context.Context, src Source, n *Node, f func(rows []byte) error) e
 	return nil
 }
 
+// Lists returns the tree objects that hold the content rows of a large file: its
+// chunk lists. A node whose rows are its own has none.
+func (n *Node) Lists() []seal.ChunkID {
+	var ids []seal.ChunkID
+	for i := 0; i < len(n.List); i += listRowSize {
+		ids = append(ids, seal.ChunkID(n.List[i:i+32]))
+	}
+	return ids
+}
+
 func readChunkList(ctx context.Context, src Source, id seal.ChunkID, covers int64) ([]byte, error) {
 	p, err := src.Tree(ctx, id)
 	if err != nil {

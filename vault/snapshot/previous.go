@@ -13,6 +13,11 @@ import (
 // question out of order is answered too, at the price of reading a directory
 // again. It is for one goroutine.
 type Previous struct {
+	// Ahead, if set, is told of the nodes of a directory, some hundred at a time,
+	// before the first question about one of them is answered. They are valid
+	// during the call.
+	Ahead func(nodes []Node)
+
 	src   Source
 	root  seal.ChunkID
 	stack []previousDir // from the root to the last question's directory
@@ -79,6 +84,7 @@ func (p *Previous) open(ctx context.Context, name string, tree seal.ChunkID) pre
 		p.note(err)
 		return previousDir{name: name}
 	}
+	p.tell(r)
 	return previousDir{name: name, tree: tree, reader: r}
 }
 
@@ -95,11 +101,15 @@ func (p *Previous) seek(ctx context.Context, name string) *Node {
 		}
 	}
 	for d.node == nil || string(d.node.Name) < name {
+		part := d.reader.part
 		n, err := d.reader.read(ctx)
 		if err != nil {
 			p.note(err)
 			d.node = nil
 			return nil
+		}
+		if d.reader.part != part {
+			p.tell(d.reader)
 		}
 		d.node = n
 	}
@@ -107,6 +117,13 @@ func (p *Previous) seek(ctx context.Context, name string) *Node {
 		return d.node
 	}
 	return nil
+}
+
+// tell hands on the part in hand.
+func (p *Previous) tell(r *dirReader) {
+	if p.Ahead != nil {
+		p.Ahead(r.nodes)
+	}
 }
 
 func (p *Previous) note(err error) {

@@ -80,6 +80,42 @@ func TestPreviousCTime(t *testing.T) {
 	}
 }
 
+// The nodes of each part of a directory come into sight once, before the first
+// question about one of them is answered.
+func TestPreviousAhead(t *testing.T) {
+	m := newMemStore()
+	inner, outer := numbered(900), numbered(3000)
+	for i := range inner {
+		inner[i].Name = fmt.Appendf(nil, "in%s", inner[i].Name)
+	}
+	outer = append(outer, Node{Name: []byte("z"), Type: Dir, Tree: m.tree(t, inner...)})
+	p := NewPrevious(m.source(), m.tree(t, outer...))
+	seen := map[string]int{}
+	parts := 0
+	p.Ahead = func(nodes []Node) {
+		parts++
+		for i := range nodes {
+			seen[string(nodes[i].Name)]++
+		}
+	}
+	ask := func(path string, i int) {
+		t.Helper()
+		old, ok := p.Unchanged(t.Context(), path, &Node{Type: File, MTime: Time{int64(i), 0}})
+		if !ok || seen[string(old.Name)] != 1 {
+			t.Fatalf("%s: %v, seen %d times", path, ok, seen[string(old.Name)])
+		}
+	}
+	for i := range 3000 {
+		ask(fmt.Sprintf("/%06d", i), i)
+	}
+	for i := range 900 {
+		ask(fmt.Sprintf("/z/in%06d", i), i)
+	}
+	if len(seen) != 3901 || parts < 4 || parts > 3901/partNodes {
+		t.Errorf("%d nodes in %d parts", len(seen), parts)
+	}
+}
+
 // Questions in any order get the same answers.
 func TestPreviousOutOfOrder(t *testing.T) {
 	m := newMemStore()

@@ -163,10 +163,12 @@ type restoring struct {
 	top     *place
 	base    string // path in the snapshot of what the target stands for
 	links   restoredLinks
+	copies  restoredCopies
 	temp    string
 	temps   atomic.Int64
 	cancel  context.CancelCauseFunc
 	jobs    chan restoreJob
+	back    *writeBack // nil if nobody waits for the disk
 
 	mu  sync.Mutex
 	sum Summary
@@ -201,6 +203,7 @@ func (r *restoring) all(ctx context.Context, n *Node) error {
 			return nil
 		})
 	}
+	synced := r.syncing()
 	var err error
 	if n.Type == Dir {
 		err = r.walk(ctx, r.top, n.Tree, 0)
@@ -210,8 +213,8 @@ func (r *restoring) all(ctx context.Context, n *Node) error {
 	close(r.jobs)
 	group.Wait() // the workers return no error: failures are listed or cancel the run
 	r.links.abandon()
-	if err == nil && r.options.Sync && r.top.folder != nil {
-		err = syncAll(r.top.folder.self)
+	if failed := synced(); err == nil {
+		err = failed
 	}
 	r.top.done()
 	if ctx.Err() != nil {
@@ -221,6 +224,22 @@ func (r *restoring) all(ctx context.Context, n *Node) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
+}
+
+// syncing begins to bring what is written to the disk, if that is wanted. The
+// function that it returns waits until all of it is there.
+func (r *restoring) syncing() (wait func() error) {
+	if !r.options.Sync || r.options.DryRun || r.top.folder == nil {
+		return func() error { return nil }
+	}
+	dir := r.top.folder.self
+	r.back = newWriteBack(func() error { return syncAll(dir) })
+	var group errgroup.Group
+	group.Go(r.back.run)
+	return func() error {
+		r.back.close()
+		return group.Wait()
+	}
 }
 
 // onTarget prepares an error of writing into the target for the listing.

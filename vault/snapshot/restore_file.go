@@ -9,7 +9,7 @@ import (
 
 // work is one worker.
 func (r *restoring) work(ctx context.Context) {
-	var buf []byte // for verifying, made when it is needed
+	var buf []byte // for verifying and copying, made when it is needed
 	for j := range r.jobs {
 		for again := true; again; {
 			if ctx.Err() != nil {
@@ -53,6 +53,7 @@ func (r *restoring) settle(ctx context.Context, j *restoreJob, buf *[]byte) erro
 	if err := r.write(ctx, j, buf); err != nil {
 		return err
 	}
+	r.copies.add(&j.node, j.rel)
 	r.done(j.path(), &j.node)
 	return nil
 }
@@ -131,7 +132,7 @@ func (r *restoring) writeFile(ctx context.Context, j *restoreJob, temp string, b
 	if err != nil {
 		return onTarget(err)
 	}
-	err = r.fill(ctx, f, &j.node)
+	err = r.fill(ctx, f, &j.node, buf)
 	if err == nil {
 		if err := r.setMeta(handle{in: in, name: temp, file: f}, &j.node); err != nil {
 			r.fail(j.path(), File, err)
@@ -148,14 +149,19 @@ func (r *restoring) writeFile(ctx context.Context, j *restoreJob, temp string, b
 }
 
 // fill writes a file's data where it belongs; what is left out is a hole.
-func (r *restoring) fill(ctx context.Context, f *os.File, n *Node) error {
+func (r *restoring) fill(ctx context.Context, f *os.File, n *Node, buf *[]byte) error {
 	var end int64
-	err := placeContent(ctx, r.src, n, func(off int64, p []byte) error {
+	put := func(off int64, p []byte) error {
 		k, err := f.WriteAt(p, off)
 		r.count.Bytes.Add(int64(k))
+		r.back.wrote(int64(k))
 		end = off + int64(k)
 		return onTarget(err)
-	})
+	}
+	copied, err := r.copyContent(ctx, n, buf, put)
+	if !copied {
+		err = placeContent(ctx, r.src, n, put)
+	}
 	if err == nil && end < n.Size {
 		err = onTarget(f.Truncate(n.Size))
 	}

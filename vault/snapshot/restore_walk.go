@@ -94,7 +94,7 @@ func (r *restoring) leaf(ctx context.Context, d *place, n *Node) {
 	if !r.links.claim(&j) {
 		return // its first name is being restored
 	}
-	if !j.keep {
+	if !j.keep && !r.planCopy(n) {
 		expect(r.src, n)
 	}
 	select {

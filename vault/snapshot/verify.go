@@ -23,7 +23,7 @@ func (r *restoring) verify(ctx context.Context, f *os.File, n *Node, buf *[]byte
 	if !info.Mode().IsRegular() || info.Size() != n.Size {
 		return fmt.Errorf("%w: its length", ErrVerify)
 	}
-	if *buf == nil {
+	if len(*buf) < maxChunk {
 		*buf = make([]byte, maxChunk)
 	}
 	if n.Size >= verifySync {
