@@ -20,6 +20,7 @@ const (
 	benchFiles = 20_000
 	quickSize  = "128MiB"
 	quickFiles = 2_000
+	quickEach  = 100 * time.Millisecond
 )
 
 func testnetBench(a *app) *cobra.Command {
@@ -42,6 +43,7 @@ func testnetBench(a *app) *cobra.Command {
 				if !c.Flags().Changed("files") {
 					config.Files = quickFiles
 				}
+				config.Each = quickEach
 			}
 			var err error
 			if config.Size, err = parseSize(size); err != nil {

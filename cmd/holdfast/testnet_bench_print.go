@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -16,14 +17,137 @@ func partNames() string {
 	return strings.Join(names, ",")
 }
 
+// printBench prints the report: a table for people, or a JSON line for each row.
 func (a *app) printBench(r bench.Report) {
 	if a.json {
+		a.emitBench(r)
 		return
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	defer w.Flush()
-	fmt.Fprintln(w, "what\tMB/s\tmin..max\tseconds\tCPU s/GB client\tnodes\tpeak MB client\tnode")
-	for _, row := range r.Rows {
-		fmt.Fprintf(w, "%s %s\t%.0f\t%.0f..%.0f\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\n", row.Source, row.Op, row.MBps.Median, row.MBps.Min, row.MBps.Max, row.Seconds.Median, row.ClientCPU, row.NodesCPU, float64(row.ClientMem)/1e6, float64(row.NodeMem)/1e6)
+	writePrimitives(a.out, r)
+	writeFloors(a.out, r)
+	writeRows(a.out, r)
+}
+
+func columns(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0) }
+
+func writePrimitives(out io.Writer, r bench.Report) {
+	if len(r.Primitives) == 0 {
+		return
 	}
+	fmt.Fprintf(out, "Primitives on this machine (%s, %d cores)\n\n", r.Machine.System, r.Machine.Cores)
+	w := columns(out)
+	fmt.Fprintf(w, "primitive\t%12s\t%12s\t%9s\twhat\n", "MB/s, one", "MB/s, n", "CPU s/GB")
+	for _, p := range r.Primitives {
+		fmt.Fprintf(w, "%s\t%12.0f\t%7.0f, %2d\t%9.3f\t%s\n", p.Name, p.OneMBps, p.AllMBps, p.Copies, p.CPUperGB, p.What())
+	}
+	w.Flush()
+	fmt.Fprintln(out)
+}
+
+// writeFloors shows what each floor is made of.
+func writeFloors(out io.Writer, r bench.Report) {
+	for _, row := range r.Rows {
+		if len(row.Floor.Terms) == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "Floor of %s %s: CPU seconds for 10^9 bytes of the source\n\n", row.Source, row.Op)
+		w := columns(out)
+		for _, t := range row.Floor.Terms {
+			fmt.Fprintf(w, "%s\t%5.2f x %6.3f\t= %6.3f\t%3.0f %%\n", t.Primitive, t.Factor, t.CPU/t.Factor, t.CPU, 100*t.CPU/row.Floor.CPU())
+		}
+		fmt.Fprintf(w, "sum\t\t= %6.3f\t%d cores: %.0f MB/s\n", row.Floor.CPU(), row.Floor.Cores, float64(row.Floor.Cores)*1000/row.Floor.CPU())
+		w.Flush()
+		if row.Floor.Disk > 0 {
+			fmt.Fprintf(out, "the disk alone: %.0f MB/s\n", row.Floor.Disk)
+		}
+		fmt.Fprintln(out)
+	}
+}
+
+func writeRows(out io.Writer, r bench.Report) {
+	if len(r.Rows) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "Measured: MB are 10^6 bytes of the source; CPU in seconds for 10^9 of them; memory is the peak, of the largest node")
+	if !bench.Accounted {
+		fmt.Fprintln(out, "CPU and memory of processes are not to be had on this system")
+	}
+	fmt.Fprintln(out)
+	w := columns(out)
+	fmt.Fprintf(w, "what\t%6s\t%10s\t%8s\t%6s\t%6s\t%6s\t%6s\t%6s\t%8s\t%5s\t\n",
+		"MB/s", "min..max", "seconds", "client", "nodes", "rest", "MB cl", "MB no", "of floor", "CPU x")
+	for _, row := range r.Rows {
+		name := row.Source + " " + row.Op
+		if l := row.Latency; l.Count > 0 {
+			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t\t%s\t%s\t\t\t%s\n", name, fmt.Sprintf("p50 %.1f ms, p99 %.1f ms of %d", l.P50*1e3, l.P99*1e3, l.Count), megabytes(row.ClientMem), megabytes(row.NodeMem), remarks(row))
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%6.0f\t%10s\t%8.2f\t%6.2f\t%6.2f\t%6.2f\t%s\t%s\t%s\t%s\t%s\n", name, row.MBps.Median,
+			fmt.Sprintf("%.0f..%.0f", row.MBps.Min, row.MBps.Max), row.Seconds.Median, row.ClientCPU, row.NodesCPU, row.RestCPU,
+			megabytes(row.ClientMem), megabytes(row.NodeMem), ratio("%8.2f", row.FloorRatio()), ratio("%5.2f", row.CPURatio()), remarks(row))
+	}
+	w.Flush()
+}
+
+func megabytes(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%6.0f", float64(n)/1e6)
+}
+
+func ratio(format string, x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, x)
+}
+
+// remarks are what a reader of a row has to know besides.
+func remarks(row bench.Row) string {
+	var list []string
+	if row.Latency.Count > 0 && row.Segments > 0 {
+		list = append(list, fmt.Sprintf("%d segments each", row.Segments))
+	}
+	if row.Below {
+		list = append(list, "below the target")
+	}
+	return strings.Join(list, ", ")
+}
+
+func (a *app) emitBench(r bench.Report) {
+	a.emit(map[string]any{"message_type": "bench_machine", "system": r.Machine.System, "cores": r.Machine.Cores, "accounted": bench.Accounted})
+	for _, p := range r.Primitives {
+		a.emit(map[string]any{
+			"message_type": "bench_primitive", "name": p.Name, "what": p.What(), "mb_s_one": p.OneMBps, "mb_s": p.AllMBps, "copies": p.Copies, "cpu_s_per_gb": p.CPUperGB,
+		})
+	}
+	for _, row := range r.Rows {
+		a.emit(benchRow(row))
+	}
+}
+
+// benchRow has the fields of a row that mean something.
+func benchRow(row bench.Row) map[string]any {
+	m := map[string]any{
+		"message_type": "bench_row", "part": string(row.Part), "source": row.Source, "op": row.Op, "bytes": row.Bytes, "files": row.Files, "runs": row.Runs,
+		"seconds": row.Seconds.Median, "rss_client_mb": float64(row.ClientMem) / 1e6, "rss_node_mb": float64(row.NodeMem) / 1e6,
+		"segments": row.Segments, "complete": !row.Below,
+	}
+	if l := row.Latency; l.Count > 0 {
+		m["count"], m["p50_ms"], m["p99_ms"] = l.Count, l.P50*1e3, l.P99*1e3
+		return m
+	}
+	m["seconds_min"], m["seconds_max"] = row.Seconds.Min, row.Seconds.Max
+	m["mb_s"], m["mb_s_min"], m["mb_s_max"] = row.MBps.Median, row.MBps.Min, row.MBps.Max
+	m["cpu_client_s_per_gb"], m["cpu_nodes_s_per_gb"], m["cpu_rest_s_per_gb"] = row.ClientCPU, row.NodesCPU, row.RestCPU
+	if len(row.Floor.Terms) > 0 {
+		var terms []map[string]any
+		for _, t := range row.Floor.Terms {
+			terms = append(terms, map[string]any{"primitive": t.Primitive, "factor": t.Factor, "cpu_s_per_gb": t.CPU})
+		}
+		m["floor_mb_s"], m["floor_cpu_s_per_gb"], m["floor_terms"] = row.Floor.MBps(), row.Floor.CPU(), terms
+		m["floor_ratio"], m["cpu_ratio"] = row.FloorRatio(), row.CPURatio()
+	}
+	return m
 }

@@ -2,14 +2,11 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
-	"holdfast/testnet"
+	"holdfast/erasure"
 )
 
 // Config says what is to be measured, and where.
@@ -23,6 +20,8 @@ type Config struct {
 	Runs    int    // the whole is done as often; 0 is once
 	Seed    uint64 // of all data
 
+	Each time.Duration // how long each primitive is measured, twice; 0 is half a second
+
 	Progress func(text string) // told what begins and what came of it; may be nil
 }
 
@@ -33,11 +32,8 @@ type Report struct {
 	Rows       []Row
 }
 
-// vaultName is what the client calls its only vault.
-const vaultName = "bench"
-
-// downPatience is how long the nodes have to end.
-const downPatience = 30 * time.Second
+// defaultEach is long enough for figures that repeat within a few percent.
+const defaultEach = 500 * time.Millisecond
 
 // Run measures. With an error it returns what it has got so far. Whatever happens,
 // no process is left when it returns.
@@ -48,7 +44,14 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if len(c.Parts) == 0 {
 		c.Parts = Parts()
 	}
-	b := &bench{Config: c, choice: choose(c.Parts), machine: thisMachine()}
+	if c.Each == 0 {
+		c.Each = defaultEach
+	}
+	code, err := erasure.ForOperators(c.Nodes)
+	if err != nil {
+		return Report{}, fmt.Errorf("%d nodes: %w", c.Nodes, err)
+	}
+	b := &bench{Config: c, choice: choose(c.Parts), machine: thisMachine(), code: code}
 	var failed error
 	for i := range max(1, c.Runs) {
 		if failed = b.run(ctx, i); failed != nil {
@@ -63,10 +66,12 @@ type bench struct {
 	Config
 	choice     choice
 	machine    Machine
-	primitives []Primitive // of all runs
-	samples    []sample    // of all runs
+	code       erasure.Code // of the vault
+	primitives []Primitive  // of all runs
+	samples    []sample     // of all runs
 
 	file file
+	tree tree
 }
 
 func (b *bench) report() Report {
@@ -86,7 +91,7 @@ func (b *bench) run(ctx context.Context, i int) error {
 	if !b.choice.network() {
 		return nil
 	}
-	return b.withNetwork(ctx, filepath.Join(b.Dir, fmt.Sprintf("run-%d", i+1)), func(r *round) error { return r.all(ctx) })
+	return b.withNetwork(ctx, filepath.Join(b.Dir, fmt.Sprintf("run-%d", i+1)), func(r *round) error { return r.all(ctx, uint64(i)) })
 }
 
 // sources makes what is stored, once for all runs.
@@ -97,79 +102,13 @@ func (b *bench) sources(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return ctx.Err()
-}
-
-// round is one run against one network.
-type round struct {
-	*bench
-	client  client
-	network *testnet.Network
-	nodes   nodes
-	dir     string
-}
-
-// withNetwork starts a network and makes a vault for f, and takes both away again.
-func (b *bench) withNetwork(ctx context.Context, dir string, f func(*round) error) (err error) {
-	b.Progress(fmt.Sprintf("start %d nodes", b.Nodes))
-	network, err := testnet.Up(ctx, testnet.Config{
-		Dir: filepath.Join(dir, "net"), Nodes: b.Nodes, Network: "test-bench", Program: b.Program, Attached: true,
-		Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), downPatience)
-		defer cancel()
-		err = errors.Join(err, network.Down(ctx))
-		if err == nil {
-			err = os.RemoveAll(dir)
-		}
-	}()
-	r := &round{bench: b, network: network, dir: dir, client: client{b.Program, filepath.Join(dir, "machine")}}
-	r.nodes = nodesOf(ctx, network)
-	if err := os.MkdirAll(r.client.dir, 0o700); err != nil {
-		return err
-	}
-	_, err = r.client.run(ctx, "vault", "create", vaultName, "--bootstrap", network.BootstrapFile(), "--kit", filepath.Join(dir, "kit.txt"), "--yes")
-	if err != nil {
-		return err
-	}
-	return f(r)
-}
-
-// all does the parts that need a network, in their order.
-func (r *round) all(ctx context.Context) error {
-	for _, step := range []struct {
-		wanted bool
-		do     func(context.Context) error
-	}{
-		{r.choice.parts[Put], r.put},
-		{r.choice.parts[Get], r.get},
-	} {
-		if !step.wanted {
-			continue
-		}
-		if err := step.do(ctx); err != nil {
+	if b.choice.tree && b.tree.dir == "" {
+		b.Progress(fmt.Sprintf("make a tree of %d files", b.Files))
+		if b.tree, err = writeTree(ctx, filepath.Join(b.Dir, "source"), b.Files, b.Seed); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// command measures one command of the program. What s says of it already is kept.
-func (r *round) command(ctx context.Context, s sample, args ...string) (summary, error) {
-	settle()
-	before := r.nodes.begin()
-	out, err := r.client.run(ctx, args...)
-	if err != nil {
-		return out.summary, fmt.Errorf("%s %s: %w", s.source, s.op, err)
-	}
-	s.client, s.below, s.segments = out.cost, out.below, out.Segments
-	s.nodesCPU, s.nodesPeak = r.nodes.cpu()-before, r.nodes.peak()
-	r.note(s)
-	return out.summary, nil
+	return ctx.Err()
 }
 
 // note keeps a sample and tells of it.

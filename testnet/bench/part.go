@@ -15,17 +15,17 @@ const (
 	Primitives Part = "primitives" // what the data path is made of
 	Put        Part = "put"        // the large file in
 	Get        Part = "get"        // and out
+	Range      Part = "range"      // the first byte of a random range of it
 	Tree       Part = "tree"       // a tree of small files in and out
+	Commit     Part = "commit"     // a backup of one small file
 	Again      Part = "again"      // a second backup of what has not changed
 	Changed    Part = "changed"    // a backup after one percent has changed
-	Commit     Part = "commit"     // a backup of one small file
-	Range      Part = "range"      // the first byte of a random range
 	Degraded   Part = "degraded"   // restores with half of the nodes dead
 )
 
 // Parts lists them all.
 func Parts() []Part {
-	return []Part{Primitives, Put, Get, Tree, Again, Changed, Commit, Range, Degraded}
+	return []Part{Primitives, Put, Get, Range, Tree, Commit, Again, Changed, Degraded}
 }
 
 // ErrPart says that there is no such part.

@@ -2,8 +2,59 @@ package bench
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 )
+
+// Names of the primitives.
+const (
+	pRead    = "read"
+	pReads   = "read files"
+	pCut     = "cut"
+	pName    = "name"
+	pHash    = "hash"
+	pTry     = "zstd random"
+	pZstd    = "zstd text"
+	pUnzstd  = "unzstd text"
+	pSeal    = "seal"
+	pOpen    = "open"
+	pCode    = "code"
+	pReceive = "receive"
+	pServe   = "serve"
+	pChannel = "channel"
+	pTCP     = "tcp"
+	pDurable = "durable write"
+	pWrites  = "write files"
+)
+
+// What says what the primitive is.
+func (p Primitive) What() string {
+	return map[string]string{
+		pRead:    "a file out of the page cache, and one copy",
+		pReads:   "small files out of the page cache, opened and closed",
+		pCut:     "chunker, keyed, at our sizes",
+		pName:    "keyed BLAKE3 of a chunk",
+		pHash:    "BLAKE3 of a row, or of an object",
+		pTry:     "the try whether a chunk compresses, which it does not",
+		pZstd:    "zstd of text",
+		pUnzstd:  "and back; bytes of plaintext",
+		pSeal:    "age, a whole segment",
+		pOpen:    "and back",
+		pCode:    "Reed-Solomon parity; bytes of data",
+		pReceive: "BLAKE3 with the Bao outboard, as a row arrives",
+		pServe:   "a row out of the page cache, verified",
+		pChannel: "p2p streams over loopback, both ends, a host for each node",
+		pTCP:     "the same bytes over bare TCP; in no floor",
+		pDurable: "rows as files: written, flushed, renamed, folder flushed",
+		pWrites:  "small files: created, written, renamed",
+	}[p.Name]
+}
 
 // Machine says on what was measured.
 type Machine struct {
@@ -19,10 +70,129 @@ func thisMachine() Machine {
 type Primitive struct {
 	Name     string
 	OneMBps  float64 // one at a time
-	AllMBps  float64 // as many at once as there are cores
-	CPUperGB float64 // seconds for 10^9 bytes, all cores busy
+	AllMBps  float64 // Copies at a time
+	Copies   int     // as many as there are cores, or nodes
+	CPUperGB float64 // seconds for 10^9 bytes, Copies at a time
 }
 
-func merge(p []Primitive) []Primitive { return p }
+// kernel makes a primitive's doers: each handles some bytes whenever it is called.
+type kernel struct {
+	name   string
+	copies int // 0: as many as there are cores
+	doer   func(i int) (func() (int64, error), error)
+	close  func() error // may be nil
+}
 
-func (b *bench) measurePrimitives(context.Context) error { return nil }
+// measurePrimitives measures them one after another.
+func (b *bench) measurePrimitives(ctx context.Context) (err error) {
+	dir := filepath.Join(b.Dir, "primitives")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	makers := []func(context.Context, string) ([]kernel, error){b.memoryKernels, b.fileKernels, b.channelKernels, b.diskKernels}
+	for _, make := range makers {
+		kernels, err := make(ctx, dir)
+		if err != nil {
+			return err
+		}
+		for i, k := range kernels {
+			err := b.measurePrimitive(ctx, k)
+			if err != nil {
+				return errors.Join(err, closeAll(kernels[i+1:]))
+			}
+		}
+	}
+	return nil
+}
+
+func closeAll(kernels []kernel) error {
+	var err error
+	for _, k := range kernels {
+		if k.close != nil {
+			err = errors.Join(err, k.close())
+		}
+	}
+	return err
+}
+
+func (b *bench) measurePrimitive(ctx context.Context, k kernel) (err error) {
+	defer func() { err = errors.Join(err, closeAll([]kernel{k})) }()
+	if k.copies == 0 {
+		k.copies = b.machine.Cores
+	}
+	doers := make([]func() (int64, error), k.copies)
+	for i := range doers {
+		if doers[i], err = k.doer(i); err != nil {
+			return fmt.Errorf("measure %s: %w", k.name, err)
+		}
+	}
+	settle()
+	one, _, err := b.drive(ctx, doers[:1])
+	if err != nil {
+		return fmt.Errorf("measure %s: %w", k.name, err)
+	}
+	all, cpu, err := b.drive(ctx, doers)
+	if err != nil {
+		return fmt.Errorf("measure %s: %w", k.name, err)
+	}
+	p := Primitive{k.name, one, all, k.copies, cpu}
+	b.primitives = append(b.primitives, p)
+	b.Progress(fmt.Sprintf("%s: %.0f MB/s, %d at once %.0f MB/s, %.3f CPU s/GB", p.Name, p.OneMBps, p.Copies, p.AllMBps, p.CPUperGB))
+	return nil
+}
+
+// drive lets all doers work for a while, after one call each to warm up, and returns
+// their rate in MB/s and the CPU seconds that this process spent on 10^9 bytes.
+func (b *bench) drive(ctx context.Context, doers []func() (int64, error)) (rate, cpu float64, err error) {
+	for _, do := range doers {
+		if _, err := do(); err != nil {
+			return 0, 0, err
+		}
+	}
+	runtime.GC() // what earlier work has left
+	done := make([]int64, len(doers))
+	before, begun := ownCPU(), time.Now()
+	var g errgroup.Group
+	for i, do := range doers {
+		g.Go(func() error {
+			for ctx.Err() == nil && time.Since(begun) < b.Each {
+				n, err := do()
+				if err != nil {
+					return err
+				}
+				done[i] += n
+			}
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return 0, 0, err
+	}
+	took, used := time.Since(begun).Seconds(), ownCPU()-before
+	var sum float64
+	for _, n := range done {
+		sum += float64(n)
+	}
+	return sum / 1e6 / took, used / (sum / 1e9), nil
+}
+
+// merge makes one of the same primitives of several runs: medians.
+func merge(all []Primitive) []Primitive {
+	var out []Primitive
+	at := map[string][]Primitive{}
+	for _, p := range all {
+		if at[p.Name] == nil {
+			out = append(out, p)
+		}
+		at[p.Name] = append(at[p.Name], p)
+	}
+	for i, p := range out {
+		var one, rate, cpu []float64
+		for _, r := range at[p.Name] {
+			one, rate, cpu = append(one, r.OneMBps), append(rate, r.AllMBps), append(cpu, r.CPUperGB)
+		}
+		out[i].OneMBps, out[i].AllMBps, out[i].CPUperGB = spread(one).Median, spread(rate).Median, spread(cpu).Median
+	}
+	return out
+}

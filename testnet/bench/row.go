@@ -7,8 +7,9 @@ import (
 
 // Sources of what is measured.
 const (
-	SourceFile = "file" // one large file of incompressible data
-	SourceTree = "tree" // many small text files
+	SourceFile  = "file"  // one large file of incompressible data
+	SourceTree  = "tree"  // many small text files
+	SourceSmall = "small" // one file of 1 KiB
 )
 
 // sample is one operation of one run.
@@ -20,6 +21,7 @@ type sample struct {
 	client     cost
 	nodesCPU   float64 // seconds
 	nodesPeak  int64   // bytes, of the largest node
+	restCPU    float64 // seconds of everything else on the machine
 	segments   int64   // new ones
 	below      bool
 	times      []float64 // seconds of each repetition, where there are several
@@ -38,6 +40,7 @@ type Row struct {
 	MBps      Spread  // 10^6 bytes of the source in a second; zero for latencies
 	ClientCPU float64 // seconds for 10^9 bytes of the source, median
 	NodesCPU  float64 // of all nodes together
+	RestCPU   float64 // of everything else meanwhile: the kernel's own threads, and other programs
 	ClientMem int64   // peak, bytes, the largest of all runs; 0 if not known
 	NodeMem   int64   // of the largest node
 	Segments  int64   // new ones, the most of all runs
@@ -97,9 +100,10 @@ func rowOf(runs []sample) Row {
 	r := Row{Part: first.part, Source: first.source, Op: first.op, Bytes: first.bytes, Files: first.files, Runs: len(runs)}
 	perGB := func(s sample, cpu float64) float64 { return cpu / (float64(s.bytes) / 1e9) }
 	r.Seconds = spreadOf(runs, func(s sample) float64 { return s.client.seconds })
-	r.ClientCPU = spreadOf(runs, func(s sample) float64 { return perGB(s, s.client.cpu) }).Median
-	r.NodesCPU = spreadOf(runs, func(s sample) float64 { return perGB(s, s.nodesCPU) }).Median
 	if first.times == nil {
+		r.ClientCPU = spreadOf(runs, func(s sample) float64 { return perGB(s, s.client.cpu) }).Median
+		r.NodesCPU = spreadOf(runs, func(s sample) float64 { return perGB(s, s.nodesCPU) }).Median
+		r.RestCPU = spreadOf(runs, func(s sample) float64 { return perGB(s, s.restCPU) }).Median
 		r.MBps = spreadOf(runs, func(s sample) float64 { return float64(s.bytes) / 1e6 / s.client.seconds })
 	}
 	var times []float64
