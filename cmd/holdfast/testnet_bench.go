@@ -33,7 +33,8 @@ func testnetBench(a *app) *cobra.Command {
 		Long: "Measures the primitives of the data path, then the program itself against a network of node\n" +
 			"processes on loopback, with every shard flushed to disk: throughput, CPU and memory of client and\n" +
 			"nodes, and how near that is to the floor that the primitives set. Sources are in the page cache.\n" +
-			"The folder needs room for about eight times SIZE; it is emptied at the end.",
+			"Everything that comes back is compared with its source. It needs room for about six times SIZE, and\n" +
+			"4 GB for the tree; nothing is left behind. Run it when nothing else runs: the column 'rest' tells what did.",
 		Example: "  holdfast testnet bench --quick\n  holdfast testnet bench --only put,get --runs 3 --dir /srv/scratch",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if quick {
@@ -88,8 +89,13 @@ func (a *app) bench(ctx context.Context, config bench.Config) (err error) {
 	config.Progress = func(text string) { a.say("%6.1fs  %s", time.Since(begun).Seconds(), text) }
 	report, err := bench.Run(ctx, config)
 	a.printBench(report)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return interrupted{ctx.Err()}
+	case errors.Is(err, bench.ErrConfig):
+		return usage(err)
+	case errors.Is(err, bench.ErrDiffers):
+		return withHint(err, exitIntegrity, "the figures above are worth nothing; report this")
 	}
 	return err
 }

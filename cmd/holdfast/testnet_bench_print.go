@@ -47,7 +47,7 @@ func writePrimitives(out io.Writer, r bench.Report) {
 // writeFloors shows what each floor is made of.
 func writeFloors(out io.Writer, r bench.Report) {
 	for _, row := range r.Rows {
-		if len(row.Floor.Terms) == 0 {
+		if len(row.Floor.Terms) == 0 || row.Part == bench.Degraded { // its floor is that of the healthy read
 			continue
 		}
 		fmt.Fprintf(out, "Floor of %s %s: CPU seconds for 10^9 bytes of the source\n\n", row.Source, row.Op)
@@ -68,51 +68,70 @@ func writeRows(out io.Writer, r bench.Report) {
 	if len(r.Rows) == 0 {
 		return
 	}
-	fmt.Fprintln(out, "Measured: MB are 10^6 bytes of the source; CPU in seconds for 10^9 of them; memory is the peak, of the largest node")
+	fmt.Fprintln(out, "Measured. MB: 10^6 bytes of the source. CPU: seconds for 10^9 of them, of the client, all nodes, and the\nrest of the machine. Memory: the peak in MB, of the client and the largest node.")
 	if !bench.Accounted {
-		fmt.Fprintln(out, "CPU and memory of processes are not to be had on this system")
+		fmt.Fprintln(out, "CPU and memory of processes are not to be had on this system.")
 	}
 	fmt.Fprintln(out)
+	writeRates(out, r.Rows)
+	writeLatencies(out, r.Rows)
+}
+
+func writeRates(out io.Writer, rows []bench.Row) {
 	w := columns(out)
-	fmt.Fprintf(w, "what\t%6s\t%10s\t%8s\t%6s\t%6s\t%6s\t%6s\t%6s\t%8s\t%5s\t\n",
-		"MB/s", "min..max", "seconds", "client", "nodes", "rest", "MB cl", "MB no", "of floor", "CPU x")
-	for _, row := range r.Rows {
-		name := row.Source + " " + row.Op
-		if l := row.Latency; l.Count > 0 {
-			fmt.Fprintf(w, "%s\t%s\t\t\t\t\t\t%s\t%s\t\t\t%s\n", name, fmt.Sprintf("p50 %.1f ms, p99 %.1f ms of %d", l.P50*1e3, l.P99*1e3, l.Count), megabytes(row.ClientMem), megabytes(row.NodeMem), remarks(row))
+	defer w.Flush()
+	fmt.Fprintf(w, "what\t%6s\t%11s\t%8s\t%6s\t%6s\t%6s\t%9s\t%8s\t%8s\t%9s\t\n",
+		"MB/s", "min..max", "seconds", "client", "nodes", "rest", "client MB", "node MB", "of floor", "CPU/floor")
+	for _, row := range rows {
+		if row.Latency.Count > 0 {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%6.0f\t%10s\t%8.2f\t%6.2f\t%6.2f\t%6.2f\t%s\t%s\t%s\t%s\t%s\n", name, row.MBps.Median,
+		fmt.Fprintf(w, "%s %s\t%6.0f\t%11s\t%8.2f\t%6.2f\t%6.2f\t%6.2f\t%9s\t%8s\t%8s\t%9s\t%s\n", row.Source, row.Op, row.MBps.Median,
 			fmt.Sprintf("%.0f..%.0f", row.MBps.Min, row.MBps.Max), row.Seconds.Median, row.ClientCPU, row.NodesCPU, row.RestCPU,
-			megabytes(row.ClientMem), megabytes(row.NodeMem), ratio("%8.2f", row.FloorRatio()), ratio("%5.2f", row.CPURatio()), remarks(row))
+			megabytes(row.ClientMem), megabytes(row.NodeMem), ratio(row.FloorRatio()), ratio(row.CPURatio()), below(row))
 	}
-	w.Flush()
+}
+
+func writeLatencies(out io.Writer, rows []bench.Row) {
+	w := columns(out)
+	defer w.Flush()
+	head := "\nwhat\t%8s\t%8s\t%5s\t%8s\t%9s\t%8s\t\n"
+	for _, row := range rows {
+		if row.Latency.Count == 0 {
+			continue
+		}
+		if head != "" {
+			fmt.Fprintf(w, head, "p50 ms", "p99 ms", "of", "segments", "client MB", "node MB")
+			head = ""
+		}
+		segments := ""
+		if row.Segments > 0 {
+			segments = fmt.Sprint(row.Segments)
+		}
+		fmt.Fprintf(w, "%s %s\t%8.1f\t%8.1f\t%5d\t%8s\t%9s\t%8s\t%s\n", row.Source, row.Op, row.Latency.P50*1e3, row.Latency.P99*1e3,
+			row.Latency.Count, segments, megabytes(row.ClientMem), megabytes(row.NodeMem), below(row))
+	}
 }
 
 func megabytes(n int64) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%6.0f", float64(n)/1e6)
+	return fmt.Sprintf("%.0f", float64(n)/1e6)
 }
 
-func ratio(format string, x float64) string {
+func ratio(x float64) string {
 	if x == 0 {
 		return ""
 	}
-	return fmt.Sprintf(format, x)
+	return fmt.Sprintf("%.2f", x)
 }
 
-// remarks are what a reader of a row has to know besides.
-func remarks(row bench.Row) string {
-	var list []string
-	if row.Latency.Count > 0 && row.Segments > 0 {
-		list = append(list, fmt.Sprintf("%d segments each", row.Segments))
-	}
+func below(row bench.Row) string {
 	if row.Below {
-		list = append(list, "below the target")
+		return "acknowledged below the target"
 	}
-	return strings.Join(list, ", ")
+	return ""
 }
 
 func (a *app) emitBench(r bench.Report) {

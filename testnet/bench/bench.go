@@ -2,11 +2,13 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
 	"holdfast/erasure"
+	"holdfast/testnet"
 )
 
 // Config says what is to be measured, and where.
@@ -20,10 +22,16 @@ type Config struct {
 	Runs    int    // the whole is done as often; 0 is once
 	Seed    uint64 // of all data
 
-	Each time.Duration // how long each primitive is measured, twice; 0 is half a second
+	Each time.Duration // how long each primitive is measured, alone and at once; 0 is half a second
 
 	Progress func(text string) // told what begins and what came of it; may be nil
 }
+
+// ErrConfig says that nothing can be measured with such sizes.
+var ErrConfig = errors.New("too small or too large for a benchmark")
+
+// minSize is the smallest large file.
+const minSize = 1 << 20
 
 // Report is what was measured.
 type Report struct {
@@ -48,13 +56,14 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		c.Each = defaultEach
 	}
 	code, err := erasure.ForOperators(c.Nodes)
-	if err != nil {
-		return Report{}, fmt.Errorf("%d nodes: %w", c.Nodes, err)
+	if err != nil || c.Size < minSize || c.Files < 1 || c.Nodes > testnet.MaxNodes {
+		return Report{}, fmt.Errorf("%w: %d bytes, %d files, %d nodes", ErrConfig, c.Size, c.Files, c.Nodes)
 	}
 	b := &bench{Config: c, choice: choose(c.Parts), machine: thisMachine(), code: code}
 	var failed error
 	for i := range max(1, c.Runs) {
 		if failed = b.run(ctx, i); failed != nil {
+			failed = errors.Join(failed, ctx.Err())
 			break
 		}
 	}

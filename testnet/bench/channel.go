@@ -34,7 +34,7 @@ func (b *bench) channelKernels(ctx context.Context, _ string) ([]kernel, error) 
 	}
 	row := make([]byte, b.row())
 	return []kernel{
-		{name: pChannel, copies: b.Nodes, close: p.close, doer: func(i int) (func() (int64, error), error) {
+		{name: pChannel, copies: b.Nodes, close: p.close, make: func(i int) (doer, error) {
 			s, err := p.client.Open(ctx, p.nodes[i].ID(), channelProtocol)
 			if err != nil {
 				return nil, err
@@ -44,7 +44,7 @@ func (b *bench) channelKernels(ctx context.Context, _ string) ([]kernel, error) 
 				return int64(len(row)), errors.Join(err, s.SetReadDeadline(time.Now().Add(channelPatience)), send(s, row))
 			}, nil
 		}},
-		{name: pTCP, copies: b.Nodes, close: t.close, doer: func(int) (func() (int64, error), error) {
+		{name: pTCP, copies: b.Nodes, close: t.close, make: func(int) (doer, error) {
 			c, err := t.dial(ctx)
 			return func() (int64, error) { return int64(len(row)), send(c, row) }, err
 		}},

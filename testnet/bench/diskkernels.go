@@ -36,14 +36,14 @@ func (b *bench) fileKernels(ctx context.Context, dir string) ([]kernel, error) {
 		return nil, err
 	}
 	return []kernel{
-		{name: pRead, doer: func(int) (func() (int64, error), error) { return reader(big.path) }, close: nil},
-		{name: pReads, doer: func(int) (func() (int64, error), error) { return filesReader(small), nil }},
-		{name: pServe, doer: func(int) (func() (int64, error), error) { return shard.server() }},
+		{name: pRead, make: func(int) (doer, error) { return reader(big.path) }, close: nil},
+		{name: pReads, make: func(int) (doer, error) { return filesReader(small), nil }},
+		{name: pServe, make: func(int) (doer, error) { return shard.server() }},
 	}, nil
 }
 
 // reader reads a file and copies what it has read, as cutting it into chunks does.
-func reader(path string) (func() (int64, error), error) {
+func reader(path string) (doer, error) {
 	buf, chunk := make([]byte, blockSize), make([]byte, blockSize)
 	return func() (int64, error) {
 		f, err := os.Open(path)
@@ -65,7 +65,7 @@ func reader(path string) (func() (int64, error), error) {
 }
 
 // filesReader reads one small file after another.
-func filesReader(t tree) func() (int64, error) {
+func filesReader(t tree) doer {
 	at, buf := 0, make([]byte, maxFile)
 	return func() (int64, error) {
 		at++
@@ -110,7 +110,7 @@ func makeShard(path string, size int64, seed uint64) (shard, error) {
 
 // server reads the row and verifies it on the way, as a holder does that is asked
 // for it.
-func (s shard) server() (func() (int64, error), error) {
+func (s shard) server() (doer, error) {
 	return func() (int64, error) {
 		f, err := os.Open(s.path)
 		if err != nil {
@@ -133,10 +133,10 @@ func (b *bench) diskKernels(_ context.Context, dir string) ([]kernel, error) {
 	text := make([]byte, meanFile)
 	newAuthor(b.Seed).write(text)
 	return []kernel{
-		{name: pDurable, copies: b.Nodes, doer: func(i int) (func() (int64, error), error) {
+		{name: pDurable, copies: b.Nodes, make: func(i int) (doer, error) {
 			return durableWriter(filepath.Join(dir, fmt.Sprintf("rows-%d", i)), row)
 		}},
-		{name: pWrites, doer: func(i int) (func() (int64, error), error) {
+		{name: pWrites, make: func(i int) (doer, error) {
 			return filesWriter(filepath.Join(dir, fmt.Sprintf("files-%d", i)), text)
 		}},
 	}, nil
@@ -144,7 +144,7 @@ func (b *bench) diskKernels(_ context.Context, dir string) ([]kernel, error) {
 
 // durableWriter writes one file after another so that a power failure leaves it: to
 // a temporary name, flushed, renamed, the folder flushed.
-func durableWriter(dir string, row []byte) (func() (int64, error), error) {
+func durableWriter(dir string, row []byte) (doer, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func rowName(dir string, n int) string { return filepath.Join(dir, fmt.Sprintf("
 
 // filesWriter writes one small file after another under a temporary name and gives
 // it its own.
-func filesWriter(dir string, text []byte) (func() (int64, error), error) {
+func filesWriter(dir string, text []byte) (doer, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}

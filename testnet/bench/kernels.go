@@ -21,7 +21,7 @@ const (
 )
 
 // perChunk makes a doer that handles one chunk after another of data.
-func perChunk(data []byte, size int, f func(chunk []byte)) func() (int64, error) {
+func perChunk(data []byte, size int, f func(chunk []byte)) doer {
 	at := 0
 	return func() (int64, error) {
 		if at+size > len(data) {
@@ -48,36 +48,36 @@ func (b *bench) memoryKernels(context.Context, string) ([]kernel, error) {
 	}
 	code := b.code
 	return []kernel{
-		{name: pCut, doer: func(int) (func() (int64, error), error) { return cutter(random), nil }},
-		{name: pName, doer: func(int) (func() (int64, error), error) {
+		{name: pCut, make: func(int) (doer, error) { return cutter(random), nil }},
+		{name: pName, make: func(int) (doer, error) {
 			return perChunk(random, chunkSize, func(p []byte) { keys.ID(seal.KindData, p) }), nil
 		}},
-		{name: pHash, doer: func(int) (func() (int64, error), error) {
+		{name: pHash, make: func(int) (doer, error) {
 			return perChunk(random, int(b.row()), func(p []byte) { ident.SumRaw(p) }), nil
 		}},
-		{name: pTry, doer: func(int) (func() (int64, error), error) {
+		{name: pTry, make: func(int) (doer, error) {
 			dst := make([]byte, 0, seal.MaxChunk)
 			return perChunk(random, chunkSize, func(p []byte) { seal.Compress(dst, p) }), nil
 		}},
-		{name: pZstd, doer: func(int) (func() (int64, error), error) {
+		{name: pZstd, make: func(int) (doer, error) {
 			dst := make([]byte, 0, seal.MaxChunk)
 			return perChunk(text, meanFile, func(p []byte) { seal.Compress(dst, p) }), nil
 		}},
-		{name: pUnzstd, doer: func(int) (func() (int64, error), error) { return expander(text[:meanFile]), nil }},
-		{name: pSeal, doer: func(int) (func() (int64, error), error) {
+		{name: pUnzstd, make: func(int) (doer, error) { return expander(text[:meanFile]), nil }},
+		{name: pSeal, make: func(int) (doer, error) {
 			buf := bytes.NewBuffer(make([]byte, 0, segmentSize))
 			return func() (int64, error) { return sealSegment(buf, random, code.K, identity.Recipient()) }, nil
 		}},
-		{name: pOpen, doer: func(int) (func() (int64, error), error) { return opener(random, code.K, identity) }},
-		{name: pCode, doer: func(int) (func() (int64, error), error) { return encoder(random, code) }},
-		{name: pReceive, doer: func(int) (func() (int64, error), error) { return receiver(random[:b.row()]), nil }},
+		{name: pOpen, make: func(int) (doer, error) { return opener(random, code.K, identity) }},
+		{name: pCode, make: func(int) (doer, error) { return encoder(random, code) }},
+		{name: pReceive, make: func(int) (doer, error) { return receiver(random[:b.row()]), nil }},
 	}, nil
 }
 
 // row is the length of a row of a full segment.
 func (b *bench) row() int64 { return b.code.RowSize(segmentSize) }
 
-func cutter(data []byte) func() (int64, error) {
+func cutter(data []byte) doer {
 	c := chunker.New([32]byte{1})
 	return func() (int64, error) {
 		c.Reset(bytes.NewReader(data))
@@ -91,7 +91,7 @@ func cutter(data []byte) func() (int64, error) {
 	}
 }
 
-func expander(text []byte) func() (int64, error) {
+func expander(text []byte) doer {
 	stored, coding := seal.Compress(nil, text)
 	dst := make([]byte, 0, len(text))
 	return func() (int64, error) {
@@ -118,7 +118,7 @@ func sealSegment(buf *bytes.Buffer, data []byte, k int, to seal.Recipient) (int6
 	return n, err
 }
 
-func opener(data []byte, k int, id seal.Identity) (func() (int64, error), error) {
+func opener(data []byte, k int, id seal.Identity) (doer, error) {
 	buf := bytes.NewBuffer(make([]byte, 0, segmentSize))
 	if _, err := sealSegment(buf, data, k, id.Recipient()); err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func opener(data []byte, k int, id seal.Identity) (func() (int64, error), error)
 	}, err
 }
 
-func encoder(data []byte, code erasure.Code) (func() (int64, error), error) {
+func encoder(data []byte, code erasure.Code) (doer, error) {
 	c, err := erasure.NewCoder(code)
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func encoder(data []byte, code erasure.Code) (func() (int64, error), error) {
 }
 
 // receiver hashes a row as it comes, and makes its outboard.
-func receiver(row []byte) func() (int64, error) {
+func receiver(row []byte) doer {
 	outboard := make(memory, store.OutboardSize(int64(len(row))))
 	return func() (int64, error) {
 		_, err := bao.Encode(outboard, bytes.NewReader(row), int64(len(row)), store.Group, true)
