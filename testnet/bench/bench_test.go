@@ -33,7 +33,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if len(report.Primitives) != 17 {
+	if len(report.Primitives) != 18 {
 		t.Errorf("%d primitives", len(report.Primitives))
 	}
 	checkRows(t, report.Rows)

@@ -18,7 +18,8 @@ import (
 const (
 	readSize   = 64 << 20 // of the file that is read again and again
 	smallFiles = 200      // of the tree for reading
-	keptRows   = 4        // files that a durable writer keeps
+	manyRows   = 32       // as many as are written while it is measured
+	keptFiles  = 64       // of a writer of small files
 )
 
 // fileKernels read from the page cache.
@@ -36,7 +37,7 @@ func (b *bench) fileKernels(ctx context.Context, dir string) ([]kernel, error) {
 		return nil, err
 	}
 	return []kernel{
-		{name: pRead, make: func(int) (doer, error) { return reader(big.path) }, close: nil},
+		{name: pRead, make: func(int) (doer, error) { return reader(big.path) }},
 		{name: pReads, make: func(int) (doer, error) { return filesReader(small), nil }},
 		{name: pServe, make: func(int) (doer, error) { return shard.server() }},
 	}, nil
@@ -133,35 +134,51 @@ func (b *bench) diskKernels(_ context.Context, dir string) ([]kernel, error) {
 	text := make([]byte, meanFile)
 	newAuthor(b.Seed).write(text)
 	return []kernel{
-		{name: pDurable, copies: b.Nodes, make: func(i int) (doer, error) {
-			return durableWriter(filepath.Join(dir, fmt.Sprintf("rows-%d", i)), row)
+		{name: pDurable, copies: b.Nodes, slow: true, make: func(i int) (doer, error) {
+			return durableWriter(filepath.Join(dir, fmt.Sprintf("rows-%d", i)), row, 1)
 		}},
-		{name: pWrites, make: func(i int) (doer, error) {
+		{name: pKept, copies: b.Nodes, slow: true, make: func(i int) (doer, error) {
+			return durableWriter(filepath.Join(dir, fmt.Sprintf("kept-%d", i)), row, manyRows)
+		}},
+		{name: pWrites, slow: true, make: func(i int) (doer, error) {
 			return filesWriter(filepath.Join(dir, fmt.Sprintf("files-%d", i)), text)
 		}},
 	}, nil
 }
 
 // durableWriter writes one file after another so that a power failure leaves it: to
-// a temporary name, flushed, renamed, the folder flushed.
-func durableWriter(dir string, row []byte) (doer, error) {
+// a temporary name, flushed, renamed, the folder flushed. Of those that it has written
+// it keeps some. With one, the memory of the page cache is used again and again;
+// with many, the cache grows, and on a virtual machine that can cost more than all
+// the rest.
+func durableWriter(dir string, row []byte, keep int) (doer, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
 	n := 0
 	return func() (int64, error) {
 		n++
-		if err := os.Remove(rowName(dir, n-keptRows)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(rowName(dir, n-keep)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return 0, err
 		}
-		return int64(len(row)), atomicfile.WriteFile(rowName(dir, n), row, 0o600)
+		f, err := atomicfile.Create(rowName(dir, n))
+		if err != nil {
+			return 0, err
+		}
+		defer f.Abort()
+		for at := 0; at < len(row); at += pieceSize {
+			if _, err := f.Write(row[at:min(at+pieceSize, len(row))]); err != nil {
+				return 0, err
+			}
+		}
+		return int64(len(row)), f.Commit()
 	}, nil
 }
 
 func rowName(dir string, n int) string { return filepath.Join(dir, fmt.Sprintf("row-%d", n)) }
 
 // filesWriter writes one small file after another under a temporary name and gives
-// it its own.
+// it its own. No name is used twice: to replace a file costs more.
 func filesWriter(dir string, text []byte) (doer, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -169,7 +186,10 @@ func filesWriter(dir string, text []byte) (doer, error) {
 	n := 0
 	return func() (int64, error) {
 		n++
-		temp, name := filepath.Join(dir, "temp"), filepath.Join(dir, fmt.Sprintf("file-%d", n%filesPerFolder))
+		if err := os.Remove(fileName(dir, n-keptFiles)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return 0, err
+		}
+		temp := filepath.Join(dir, "temp")
 		f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if err != nil {
 			return 0, err
@@ -178,10 +198,11 @@ func filesWriter(dir string, text []byte) (doer, error) {
 		if err == nil {
 			err = f.Chmod(0o644)
 		}
-		err = errors.Join(err, f.Close())
-		if err == nil {
-			err = os.Rename(temp, name)
+		if err = errors.Join(err, f.Close()); err == nil {
+			err = os.Rename(temp, fileName(dir, n))
 		}
 		return int64(len(text)), err
 	}, nil
 }
+
+func fileName(dir string, n int) string { return filepath.Join(dir, fmt.Sprintf("file-%d", n)) }

@@ -114,7 +114,7 @@ func floorOf(terms []Term, primitives []Primitive, cores int) Floor {
 		t.CPU = t.Factor * p.CPUperGB
 		f.Terms = append(f.Terms, t)
 		if t.Primitive == pDurable {
-			f.Disk = p.AllMBps / t.Factor
+			f.Disk = max(p.OneMBps, p.AllMBps) / t.Factor
 		}
 	}
 	return f

@@ -16,7 +16,7 @@ func near(t *testing.T, what string, got, want float64) {
 func priced(names ...string) []Primitive {
 	var list []Primitive
 	for i, n := range names {
-		list = append(list, Primitive{Name: n, CPUperGB: math.Pow(2, float64(i)), AllMBps: 600})
+		list = append(list, Primitive{Name: n, CPUperGB: math.Pow(2, float64(i)), OneMBps: 500, AllMBps: 600})
 	}
 	return list
 }
