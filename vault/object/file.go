@@ -64,7 +64,7 @@ func (w *Writer) cut(ctx context.Context, c *chunker.Chunker, f *file) error {
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		w.cfg.Counters.Read.Add(int64(len(p)))
+		w.countRead(len(p))
 		row := f.add(len(p))
 		if len(p) < chunker.MinSize {
 			if err := w.storeRow(f, row, p); err != nil {
