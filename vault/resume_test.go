@@ -61,12 +61,12 @@ func (m interrupted) begin(t *testing.T) *Session {
 // and nobody has seen it.
 func (m interrupted) prepareEntry(t *testing.T, s *Session, text string) (ident.Signed, []byte) {
 	t.Helper()
-	c, err := s.newCommit(t.Context(), nil)
+	c, _, err := s.newCommit(t.Context(), Backup{Name: "f", Stream: strings.NewReader(text), Program: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.writer.Abort()
-	snap, _, err := c.archive(t.Context(), Backup{Name: "f", Stream: strings.NewReader(text), Program: "test"})
+	defer c.close()
+	snap, _, err := c.archive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func (m interrupted) prepareEntry(t *testing.T, s *Session, text string) (ident.
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.prepare(t.Context(), snap, introduced+1)
+	p, err := c.prepare(t.Context(), c.open, c.writer, snap, introduced+1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,9 +51,13 @@ func (b *batch) settle() {
 // Finish; whoever does not get that far aborts the writer, because what follows
 // refers to what is here.
 type Checkpoint struct {
-	w *Writer
-	b *batch
+	w     *Writer
+	b     *batch
+	stats Stats
 }
+
+// Stats is what the writer had stored when the checkpoint was cut off.
+func (c *Checkpoint) Stats() Stats { return c.stats }
 
 // Checkpoint ends the open commit: all that File and Tree have stored so far, of
 // streams that are still being read too, is in this one or in an earlier one, and
@@ -81,7 +85,7 @@ func (w *Writer) Checkpoint(ctx context.Context, next Next) (*Checkpoint, error)
 	defer w.mu.Unlock()
 	old.closed = true
 	old.settle()
-	return &Checkpoint{w, old}, nil
+	return &Checkpoint{w, old, w.stats}, nil
 }
 
 // Place waits until every data segment of the checkpoint is placed, and returns

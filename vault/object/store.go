@@ -16,13 +16,9 @@ type chunkName struct {
 	kind seal.Kind
 }
 
-// store names a chunk, and stores it if it is new.
+// store names a chunk, and stores it if it is new. The caller is inside the gate.
 func (w *Writer) store(kind seal.Kind, plain []byte) (id seal.ChunkID, fresh bool, err error) {
 	id = w.cfg.Keys.ID(kind, plain)
-	if !w.gate.enter(w.done) {
-		return id, false, w.cause()
-	}
-	defer w.gate.leave()
 	if w.cfg.Known(kind, id) || !w.seen.claim(chunkName{id, kind}) {
 		w.cfg.Counters.Deduplicated.Add(int64(len(plain)))
 		return id, false, nil
@@ -84,6 +80,10 @@ func (w *Writer) Tree(ctx context.Context, object []byte) (seal.ChunkID, error) 
 	if len(object) == 0 || len(object) > seal.MaxChunk {
 		return seal.ChunkID{}, fmt.Errorf("store tree object: %d bytes, 1 to %d are possible", len(object), seal.MaxChunk)
 	}
+	if !w.gate.enter(w.done) {
+		return seal.ChunkID{}, fmt.Errorf("store tree object: %w", w.cause())
+	}
+	defer w.gate.leave()
 	id, _, err := w.store(seal.KindTree, object)
 	if err != nil {
 		return seal.ChunkID{}, fmt.Errorf("store tree object: %w", err)

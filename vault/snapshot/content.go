@@ -125,6 +125,16 @@ func (n *Node) setContent(ctx context.Context, sink Sink, rows []byte) error {
 	return nil
 }
 
+// ChunkLists returns the chunk lists that a large file's rows are in; none for
+// others.
+func ChunkLists(n *Node) []seal.ChunkID {
+	var out []seal.ChunkID
+	for i := 0; i < len(n.List); i += listRowSize {
+		out = append(out, seal.ChunkID(n.List[i:i+32]))
+	}
+	return out
+}
+
 // Rows calls f with the content rows of a file, in order and in one or more
 // pieces; rows is valid during the call only. Nothing is called for a file
 // without data.
