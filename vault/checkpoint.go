@@ -101,44 +101,59 @@ func (c *commit) keep(work context.Context, over <-chan struct{}) error {
 // checkpoint makes an entry of what was stored so far, of streams that are still
 // being read too, with the tree of what is finished. Reading goes on meanwhile.
 func (c *commit) checkpoint(ctx context.Context, over <-chan struct{}) error {
-	root, stats, unread, err := c.archiver.Partial(ctx)
-	if err != nil {
-		return fmt.Errorf("make checkpoint: %w", err)
-	}
 	next, err := c.nextRound(ctx, over)
 	if err != nil {
 		return fmt.Errorf("make checkpoint: %w", err)
 	}
-	cut, err := c.writer.Checkpoint(ctx, next.next)
+	p, err := c.cutOff(ctx, next)
 	if err != nil {
 		return fmt.Errorf("make checkpoint: %w", err)
 	}
-	stored := cut.Stats()
-	c.growth.begin(stored)
-	round := c.open
-	c.open = next
-	introduced, err := cut.Place(ctx)
-	if err != nil {
-		return fmt.Errorf("make checkpoint: %w", err)
-	}
-	snap := c.common
-	snap.Root, snap.Stats, snap.Unread, snap.Partial = root, stats, unread, true
-	p, err := c.prepare(ctx, round, cut, snap, introduced+1)
-	if err != nil {
-		return fmt.Errorf("make checkpoint: %w", err)
-	}
-	final, err := c.appendPatiently(ctx, p, over)
+	final, err := c.appendPatiently(ctx, p.prepared, over)
 	if err != nil {
 		return fmt.Errorf("make checkpoint: %w", err)
 	}
 	if err := c.takeOwn(final.Link, p.body, p.done); err != nil {
 		return fmt.Errorf("make checkpoint: %w", err)
 	}
-	cut.Forget()
-	c.growth.kept.Store(stored.Stored)
+	p.part.Forget() // the index has it
+	c.growth.kept.Store(p.part.Stats().Stored)
 	c.last = final.Link.CID
 	c.job.Checkpoint(Snapshot{Link: final.Link, Device: c.history.grants[c.lane()].Name, Open: true, Info: p.snap})
 	return nil
+}
+
+// cutting is a checkpoint that is on disk and not in the ledger yet.
+type cutting struct {
+	prepared
+	part *object.Checkpoint
+}
+
+// cutOff places what was stored so far under an entry of its own, and opens the next
+// round for what comes.
+//
+// The tree is made before the cut: so all that it refers to is in this entry or in
+// an earlier one.
+func (c *commit) cutOff(ctx context.Context, next *round) (cutting, error) {
+	snap := c.common
+	snap.Partial = true
+	var err error
+	if snap.Root, snap.Stats, snap.Unread, err = c.archiver.Partial(ctx); err != nil {
+		return cutting{}, err
+	}
+	part, err := c.writer.Checkpoint(ctx, next.next)
+	if err != nil {
+		return cutting{}, err
+	}
+	c.growth.begin(part.Stats())
+	round := c.open
+	c.open = next
+	introduced, err := part.Place(ctx)
+	if err != nil {
+		return cutting{}, err
+	}
+	p, err := c.prepare(ctx, round, part, snap, introduced+1)
+	return cutting{p, part}, err
 }
 
 // nextRound looks again who is up, except at the end. Whoever does not answer now

@@ -55,7 +55,7 @@ func (c *commit) interrupt(ctx, work context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	i := &Interrupted{Err: context.Cause(ctx)}
+	i := &Interrupted{Err: ctx.Err()}
 	if c.worthKeeping() && work.Err() == nil {
 		over := make(chan struct{})
 		close(over)
