@@ -206,10 +206,11 @@ func (c *commit) appendPatiently(ctx context.Context, p prepared, over <-chan st
 	}
 }
 
-// refused reports whether members said no, and would again.
+// refused reports whether members said no, and would again. ErrStale is not there: a
+// member that has got the certificate already may say it.
 func refused(err error) bool {
 	for _, no := range []error{
-		ErrFork, ledger.ErrForbidden, ledger.ErrRevoked, ledger.ErrExpired, ledger.ErrStale, ledger.ErrFork, ledger.ErrCharter,
+		ErrFork, ledger.ErrForbidden, ledger.ErrRevoked, ledger.ErrExpired, ledger.ErrFork, ledger.ErrCharter,
 		ledger.ErrIntroduced, ledger.ErrRefs, ledger.ErrReceipt, ledger.ErrHolder, ledgerrpc.ErrLocked, ledgerrpc.ErrForgotten,
 	} {
 		if errors.Is(err, no) {

@@ -91,7 +91,8 @@ func (m *merchant) used() int64 {
 	return n
 }
 
-// view opens a snapshot for reading.
+// view opens a snapshot for reading. Whoever goes on closes the session: a second one
+// would wait for its index.
 func (m *merchant) view(ref string) (*vault.Session, *vault.View) {
 	m.t.Helper()
 	s := m.open()
@@ -117,7 +118,8 @@ func (m *merchant) restorePart(ref, tree string) int {
 	if err := os.RemoveAll(m.home.Cache); err != nil {
 		m.t.Fatal(err)
 	}
-	_, v := m.view(ref)
+	session, v := m.view(ref)
+	defer session.Close()
 	if !v.Snapshot.Info.Partial {
 		m.t.Errorf("%.8s is not partial", ref)
 	}
@@ -207,6 +209,7 @@ func TestCheckpointsOfARun(t *testing.T) {
 	if err != nil || !h.Safe() || h.Present != h.Shards || h.Snapshots != len(c.made)+1 || h.Segments != r.Segments {
 		t.Errorf("check: %+v, %v; the run introduced %d segments", h, err, r.Segments)
 	}
+	s.Close()
 	again, err := m.run(t.Context(), vault.Backup{Paths: []string{tree}}, nil)
 	if err != nil || again.Snapshot.Stats.Added > 100_000 {
 		t.Errorf("stored again: %d bytes, %v", again.Snapshot.Stats.Added, err)
@@ -335,9 +338,11 @@ func TestInterruptedStream(t *testing.T) {
 		t.Fatalf("%d checkpoints, %v", len(c.made), err)
 	}
 	for _, s := range c.made {
-		if _, v := m.view(s.ID()); v.Snapshot.Info.Stats.Files != 0 {
+		session, v := m.view(s.ID())
+		if v.Snapshot.Info.Stats.Files != 0 {
 			t.Errorf("a file in the middle of a stream: %+v", v.Snapshot.Info.Stats)
 		}
+		session.Close()
 	}
 	kept := c.made[len(c.made)-1].Info.Stats.Added
 	used := m.used()
@@ -482,6 +487,7 @@ func TestContinueTwice(t *testing.T) {
 	if err != nil || len(all) < 6 || slices.ContainsFunc(all[1:], func(s vault.Snapshot) bool { return !s.Info.Partial }) {
 		t.Errorf("%d snapshots, %v", len(all), err)
 	}
+	s.Close()
 	counted := &snapshot.Counters{}
 	if _, err := m.run(t.Context(), vault.Backup{Paths: []string{tree}, Archive: snapshot.ArchiveOptions{Counters: counted}}, nil); err != nil {
 		t.Fatal(err)
@@ -497,15 +503,19 @@ func TestContinueTwice(t *testing.T) {
 }
 
 // TestSegmentsOfCheckpointsAreIntroducedOnce is what members hold a lane against, seen
-// from outside.
+// from outside, over more entries than deltas may follow each other: sets are full, and
+// stay small, because the numbers of a run follow each other.
 func TestSegmentsOfCheckpointsAreIntroducedOnce(t *testing.T) {
 	n := newNetwork(t, 4, 4)
 	m := createVault(t, n)
-	tree := bigTree(t, 30)
+	tree := bigTree(t, 68)
 	var c checkpoints
-	r, err := m.run(t.Context(), vault.Backup{Paths: []string{tree}, CheckpointBytes: 1, Archive: snapshot.ArchiveOptions{Progress: c.pace(t.Context(), 5)}}, &c)
+	r, err := m.run(t.Context(), vault.Backup{Paths: []string{tree}, CheckpointBytes: 1, Archive: snapshot.ArchiveOptions{Progress: c.pace(t.Context(), 1)}}, &c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(c.made) <= 64 {
+		t.Errorf("%d checkpoints; the rule about full sets looks at 64 entries", len(c.made))
 	}
 	s, _ := m.view("latest")
 	once := map[ident.CID]bool{}

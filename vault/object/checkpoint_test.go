@@ -208,6 +208,9 @@ func TestCheckpointAsksAgain(t *testing.T) {
 	if c := b.checkpoint(w, 2); c.Incomplete != 0 {
 		t.Errorf("%d shards are with nobody, and the holder is back", c.Incomplete)
 	}
+	if len(w.seen.all) != 1 || len(w.seen.all[0].ids) != 0 {
+		t.Errorf("after two checkpoints the writer remembers %d commits", len(w.seen.all))
+	}
 	b.store(w, noise(1<<20, 3))
 	if c := b.finish(w); c.Incomplete != 0 {
 		t.Errorf("%d shards are with nobody at the end", c.Incomplete)
