@@ -31,7 +31,8 @@ type checkpoints struct {
 }
 
 // pace makes the reading of files wait for a checkpoint after every so many, until
-// the context ends.
+// the context ends. So many, less those that other workers have read by then, have to
+// be enough for one.
 func (c *checkpoints) pace(ctx context.Context, every int) func(snapshot.Event) {
 	c.more = make(chan struct{}, 1000)
 	files := 0
@@ -466,7 +467,7 @@ func TestContinueTwice(t *testing.T) {
 				cancel()
 			}
 		}}
-		if _, err := m.run(ctx, vault.Backup{Paths: []string{tree}, Archive: snapshot.ArchiveOptions{Progress: c.pace(ctx, 8)}}, &c); !errors.Is(err, context.Canceled) {
+		if _, err := m.run(ctx, vault.Backup{Paths: []string{tree}, Archive: snapshot.ArchiveOptions{Workers: 1, Progress: c.pace(ctx, 8)}}, &c); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		return c.made
@@ -510,7 +511,7 @@ func TestSegmentsOfCheckpointsAreIntroducedOnce(t *testing.T) {
 	m := createVault(t, n)
 	tree := bigTree(t, 68)
 	var c checkpoints
-	r, err := m.run(t.Context(), vault.Backup{Paths: []string{tree}, CheckpointBytes: 1, Archive: snapshot.ArchiveOptions{Progress: c.pace(t.Context(), 1)}}, &c)
+	r, err := m.run(t.Context(), vault.Backup{Paths: []string{tree}, CheckpointBytes: 1, Archive: snapshot.ArchiveOptions{Workers: 1, Progress: c.pace(t.Context(), 1)}}, &c)
 	if err != nil {
 		t.Fatal(err)
 	}
