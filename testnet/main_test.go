@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		beParent(dir)
 		return
 	}
+	if dir := os.Getenv(clientEnv); dir != "" {
+		beClient(dir)
+		return
+	}
 	dir, err := os.MkdirTemp("", "testnet-program-")
 	if err == nil {
 		program = filepath.Join(dir, "holdfast")

@@ -2,19 +2,13 @@ package vault
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
+	"time"
 
-	"holdfast/internal/ident"
-	"holdfast/internal/wire"
-	"holdfast/ledger"
-	"holdfast/p2p/shardrpc"
 	"holdfast/seal"
-	"holdfast/vault/index"
 	"holdfast/vault/object"
 	"holdfast/vault/snapshot"
 )
@@ -33,6 +27,43 @@ type Backup struct {
 	Force   bool // read all files, also those that seem unchanged since the last snapshot
 	Archive snapshot.ArchiveOptions
 	Count   *object.Counters // for progress bars; may be nil
+
+	// A checkpoint is made when so much time has passed or so much was stored since
+	// the last one, whichever comes first; 0 is 5 minutes, and 4 GiB.
+	CheckpointEvery time.Duration
+	CheckpointBytes int64
+	// KeepBytes is what a last checkpoint is made for when the context ends; 0 is 64 MiB.
+	KeepBytes int64
+
+	Checkpoint func(Snapshot) // told of each checkpoint, by another goroutine; may be nil
+	Continues  func(Snapshot) // told of the checkpoint of an earlier run that this one goes on from; may be nil
+}
+
+// Defaults of Backup, and how long the work may go on when the context has ended.
+const (
+	checkpointEvery = 5 * time.Minute
+	checkpointBytes = 4 << 30
+	keepBytes       = 64 << 20
+	keepLimit       = 20 * time.Second
+)
+
+func (b Backup) withDefaults() Backup {
+	if b.CheckpointEvery <= 0 {
+		b.CheckpointEvery = checkpointEvery
+	}
+	if b.CheckpointBytes <= 0 {
+		b.CheckpointBytes = checkpointBytes
+	}
+	if b.KeepBytes <= 0 {
+		b.KeepBytes = keepBytes
+	}
+	if b.Checkpoint == nil {
+		b.Checkpoint = func(Snapshot) {}
+	}
+	if b.Continues == nil {
+		b.Continues = func(Snapshot) {}
+	}
+	return b
 }
 
 // Result is what an acknowledged backup is. Whoever holds one holds a promise: a
@@ -42,7 +73,7 @@ type Result struct {
 	Snapshot   snapshot.Snapshot
 	Unread     []snapshot.Unread
 	Durability Durability
-	Segments   int
+	Segments   int // that this run introduced, those of its checkpoints included
 }
 
 // ID is the snapshot's name.
@@ -75,90 +106,46 @@ func (s *Session) Begin(ctx context.Context) (Standing, error) {
 	return st, s.resume(ctx)
 }
 
-// commit is a backup under way.
-type commit struct {
-	*Session
-	writer *object.Writer
-	nonce  shardrpc.Nonce
-	before numbered           // what the lane has introduced so far
-	thin   map[ident.CID]bool // earlier segments that lack shards and can be had whole now
-	reused []index.Segment    // earlier segments that the snapshot refers to
-	seen   usedSegments
-	nodes  map[ident.PublicKey]nodeOf
-}
-
-// nodeOf is what a commit has to know of a holder.
-type nodeOf struct {
-	cert   ledger.NodeCertificate
-	signed ident.Signed
-}
-
 // Backup stores files or a stream and returns when a quorum has the certificate.
-// Begin has to be called before. On any error nothing new is visible: a draft
-// that was kept is finished by the next run, and other shards are let go.
+// Begin has to be called before. On the way it makes checkpoints, which are partial
+// snapshots of their own. On an error nothing else is new: a draft that was kept is
+// finished by the next run, and other shards are let go. When the context ends, what
+// was stored is kept in a last checkpoint if it is worth it, and the error is an
+// Interrupted.
 func (s *Session) Backup(ctx context.Context, b Backup) (Result, error) {
-	c, err := s.newCommit(ctx, b.Count)
+	c, work, err := s.newCommit(ctx, b)
 	if err != nil {
 		return Result{}, err
 	}
-	defer c.writer.Abort()
-	snap, unread, err := c.archive(ctx, b)
+	defer c.close()
+	snap, unread, err := c.read(ctx, work)
 	if err != nil {
-		return Result{}, err
+		return Result{}, c.interrupt(ctx, work, err)
 	}
-	introduced, err := c.writer.Flush(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	snap.End = snapshot.TimeOf(s.options.Now())
-	r, err := c.finish(ctx, snap, introduced+1)
+	r, err := c.finish(work, snap)
 	r.Unread = unread
-	return r, err
+	if err != nil {
+		return r, c.interrupt(ctx, work, err)
+	}
+	return r, nil
 }
 
-// newCommit begins a commit on nodes that are up.
-func (s *Session) newCommit(ctx context.Context, count *object.Counters) (*commit, error) {
-	nodes, err := s.findNodes(ctx)
+// read reads the sources, and makes checkpoints meanwhile. When it returns no
+// checkpoint is under way.
+func (c *commit) read(ctx, work context.Context) (snapshot.Snapshot, []snapshot.Unread, error) {
+	done, err := c.comparePrevious(ctx)
 	if err != nil {
-		return nil, err
+		return snapshot.Snapshot{}, nil, err
 	}
-	c := &commit{Session: s, nodes: map[ident.PublicKey]nodeOf{}}
-	if _, err := rand.Read(c.nonce[:]); err != nil {
-		return nil, err
+	defer done()
+	reading, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	end := c.keepOn(work, stop)
+	snap, unread, err := c.archive(reading)
+	if failed := end(); failed != nil {
+		err = failed
 	}
-	for _, n := range nodes {
-		c.nodes[n.Certificate.Node] = nodeOf{n.Certificate, n.Signed}
-	}
-	if err := c.loadOwn(ctx); err != nil {
-		return nil, err
-	}
-	c.findThin()
-	recipient, err := seal.ParseRecipient(s.charter.Recipient)
-	if err != nil {
-		return nil, err
-	}
-	c.writer, err = object.NewWriter(ctx, object.WriterConfig{
-		Code: s.charter.Coded(), Keys: s.profile.Keys, Recipient: recipient, Index: s.profile.Index.Recipient(),
-		Nonce: c.nonce, Placer: s.newPlacer(c.nonce, nodes), Holder: s.holder, Known: c.known,
-		CheckReceipt: c.checkReceipt, Counters: count, Enough: s.enough(),
-	})
-	return c, err
-}
-
-// checkReceipt judges a holder's receipt as the members will.
-func (c *commit) checkReceipt(node ident.PublicKey, signed ident.Signed, refs []shardrpc.Ref) error {
-	n, ok := c.nodes[node]
-	if !ok {
-		return fmt.Errorf("receipt of node %s: no certificate", node.Short())
-	}
-	r, err := ledger.VerifyReceipt(signed, n.cert.Vote, c.vault)
-	if err != nil {
-		return err
-	}
-	if r.Node != node || r.Device != c.lane() || r.Nonce != c.nonce || r.Charter != c.charter.CID() || len(r.Shards) != len(refs) {
-		return fmt.Errorf("receipt of node %s: %w: it is for something else", node.Short(), ledger.ErrMismatch)
-	}
-	return nil
+	return snap, unread, err
 }
 
 // sink lets an archiver write into the commit.
@@ -171,11 +158,11 @@ func (k sink) File(ctx context.Context, r io.Reader) (snapshot.Content, error) {
 
 func (k sink) Tree(ctx context.Context, p []byte) (seal.ChunkID, error) { return k.w.Tree(ctx, p) }
 
-// archive reads the sources into the commit.
-func (c *commit) archive(ctx context.Context, b Backup) (snapshot.Snapshot, []snapshot.Unread, error) {
+// describe says what all snapshots of one run have in common.
+func (s *Session) describe(b Backup) (snapshot.Snapshot, error) {
 	snap := snapshot.Snapshot{
-		Vault: c.vault, Lane: c.lane(), Host: b.Host, Tags: b.Tags, Program: b.Program,
-		Time: snapshot.TimeOf(c.options.Now()),
+		Vault: s.vault, Lane: s.lane(), Host: b.Host, Tags: b.Tags, Program: b.Program,
+		Time: snapshot.TimeOf(s.options.Now()),
 	}
 	if snap.Host == "" {
 		snap.Host, _ = os.Hostname()
@@ -183,187 +170,34 @@ func (c *commit) archive(ctx context.Context, b Backup) (snapshot.Snapshot, []sn
 	if u, err := user.Current(); err == nil {
 		snap.User = u.Username
 	}
-	a := snapshot.Archiver{Sink: sink{c.writer}, Options: b.Archive}
 	if b.Stream != nil {
-		return c.stream(ctx, &a, b, snap)
+		snap.Paths = [][]byte{[]byte("/" + b.Name)}
+		return snap, nil
 	}
 	paths, err := snapshot.AbsolutePaths(b.Paths)
-	if err != nil {
-		return snap, nil, err
-	}
 	for _, p := range paths {
 		snap.Paths = append(snap.Paths, []byte(p))
 	}
-	if !b.Force {
-		done, err := c.comparePrevious(ctx, &a, snap)
-		if err != nil {
-			return snap, nil, err
-		}
-		defer done()
-	}
-	var unread []snapshot.Unread
-	snap.Root, snap.Stats, unread, err = a.Paths(ctx, paths)
-	snap.Unread = unread
-	return snap, unread, err
+	return snap, err
 }
 
-func (c *commit) stream(ctx context.Context, a *snapshot.Archiver, b Backup, snap snapshot.Snapshot) (snapshot.Snapshot, []snapshot.Unread, error) {
-	r, sum := b.Stream, newPlainSum(b.Object)
+// archive reads the sources into the commit.
+func (c *commit) archive(ctx context.Context) (snapshot.Snapshot, []snapshot.Unread, error) {
+	snap := c.common
+	if c.job.Stream != nil {
+		return c.stream(ctx, snap)
+	}
 	var err error
-	snap.Root, snap.Stats, err = a.Stream(ctx, b.Name, io.TeeReader(r, sum))
-	snap.Paths = [][]byte{[]byte("/" + b.Name)}
-	if b.Object && err == nil {
+	snap.Root, snap.Stats, snap.Unread, err = c.archiver.Paths(ctx, texts(snap.Paths))
+	return snap, snap.Unread, err
+}
+
+func (c *commit) stream(ctx context.Context, snap snapshot.Snapshot) (snapshot.Snapshot, []snapshot.Unread, error) {
+	r, sum := c.job.Stream, newPlainSum(c.job.Object)
+	var err error
+	snap.Root, snap.Stats, err = c.archiver.Stream(ctx, c.job.Name, io.TeeReader(r, sum))
+	if c.job.Object && err == nil {
 		snap.Object = sum.CID()
 	}
 	return snap, nil, err
-}
-
-// prepared is a commit whose shards are all on disk, with the entry that names them.
-type prepared struct {
-	snap    snapshot.Snapshot
-	entry   ledger.Entry
-	body    ledger.SnapshotBody
-	encoded []byte
-	done    object.Commit
-}
-
-// finish makes the snapshot, the metadata segment and the entry. Introduced is the
-// number of new segments, the metadata segment included.
-func (c *commit) finish(ctx context.Context, snap snapshot.Snapshot, introduced int) (Result, error) {
-	p, err := c.prepare(ctx, snap, introduced)
-	if err != nil {
-		return Result{}, err
-	}
-	final, err := c.append(ctx, c.profile.Device, p.entry, p.encoded)
-	if err != nil {
-		return Result{}, err
-	}
-	r := Result{Final: final, Snapshot: p.snap, Durability: c.durability(p.done), Segments: len(p.done.Segments)}
-	return r, c.takeOwn(final.Link, p.body, p.done)
-}
-
-// prepare places the metadata segment and collects the receipts. The order is a
-// MUST: data segments, metadata segment, entry.
-func (c *commit) prepare(ctx context.Context, snap snapshot.Snapshot, introduced int) (prepared, error) {
-	st := c.writer.Stats()
-	snap.Stats.Added, snap.Stats.Stored = st.Added, st.Stored
-	refs, err := c.refs(introduced)
-	if err != nil {
-		return prepared{}, err
-	}
-	snap.Refs = ident.SumDagCBOR(refs)
-	if head, ok := c.history.head(c.lane()); ok {
-		snap.Parent = head.CID
-	}
-	sealed, err := c.sealSnapshot(snap)
-	if err != nil {
-		return prepared{}, err
-	}
-	done, err := c.writer.Finish(ctx, sealed)
-	if err != nil {
-		return prepared{}, err
-	}
-	body, err := c.body(done, sealed, refs)
-	if err != nil {
-		return prepared{}, err
-	}
-	encoded, err := body.Encode()
-	if err != nil {
-		return prepared{}, err
-	}
-	source := snapshot.SourceID(c.profile.Keys, snap.Host, texts(snap.Paths))
-	return prepared{snap, ledger.Entry{Kind: ledger.KindSnapshot, Source: source}, body, encoded, done}, nil
-}
-
-func texts(paths [][]byte) []string {
-	var out []string
-	for _, p := range paths {
-		out = append(out, string(p))
-	}
-	return out
-}
-
-// refs is the reference set: every segment that this snapshot introduces, and those
-// of earlier commits that hold its chunks, with the metadata segments that list them.
-func (c *commit) refs(introduced int) (ledger.Raw, error) {
-	var numbers []int64
-	for _, seg := range c.before.segments {
-		if _, used := c.seen.ids[seg.CID]; used {
-			c.reused = append(c.reused, seg)
-			numbers = append(numbers, seg.Number)
-			meta, ok, err := c.index.Segment(c.before.metas[seg.Entry])
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				c.reused = append(c.reused, meta)
-				numbers = append(numbers, meta.Number)
-			}
-		}
-	}
-	first := int64(len(c.before.segments))
-	for i := range introduced {
-		numbers = append(numbers, first+int64(i))
-	}
-	set := ledger.Set{Lane: c.lane()}.With(c.lane(), ident.CID{}, ledger.NewSpans(numbers...))
-	return set.Full().Encode()
-}
-
-func (c *commit) sealSnapshot(snap snapshot.Snapshot) ([]byte, error) {
-	signed, err := snapshot.SignSnapshot(c.profile.Device, snap)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := wire.Encode(signed)
-	if err != nil {
-		return nil, err
-	}
-	recipient, err := seal.ParseRecipient(c.charter.Recipient)
-	if err != nil {
-		return nil, err
-	}
-	return seal.SealBytes(plain, recipient)
-}
-
-// body puts descriptors, holders and receipts together.
-func (c *commit) body(done object.Commit, sealed []byte, refs ledger.Raw) (ledger.SnapshotBody, error) {
-	b := ledger.SnapshotBody{V: 1, Nonce: c.nonce, Sealed: sealed, Refs: refs}
-	rows := map[ident.PublicKey]byte{}
-	for _, seg := range done.Segments {
-		n := ledger.NewSegment{Descriptor: seg.Descriptor, Placement: make([]byte, len(seg.Nodes))}
-		for shard, node := range seg.Nodes {
-			if node.IsZero() {
-				n.Placement[shard] = ledger.Nowhere
-				continue
-			}
-			row, ok := rows[node]
-			if !ok {
-				if len(b.Holders) >= ledger.Nowhere {
-					return b, errors.New("more than 255 holders in one commit")
-				}
-				row = byte(len(b.Holders))
-				rows[node] = row
-				b.Holders = append(b.Holders, c.nodes[node].signed)
-				b.Receipts = append(b.Receipts, done.Receipts[node])
-			}
-			n.Placement[shard] = row
-		}
-		b.Segments = append(b.Segments, n)
-	}
-	return b, nil
-}
-
-// takeOwn enters the commit into the local index. The index is a cache: the entry
-// counts whether or not this succeeds.
-func (c *commit) takeOwn(l Link, b ledger.SnapshotBody, done object.Commit) error {
-	segs, err := c.segmentsOf(l, b, int64(len(c.before.segments)))
-	if err != nil {
-		return err
-	}
-	meta := segs[len(segs)-1].CID
-	err = errors.Join(c.index.AddSegments(l.CID, segs), c.index.AddCommit(l.CID, c.lane(), meta, done.Index))
-	if err != nil {
-		c.warn("the local index could not be written and will be rebuilt: %v", err)
-	}
-	return nil
 }

@@ -37,6 +37,17 @@ func (u *usedSegments) add(id ident.CID) {
 	u.ids[id] = struct{}{}
 }
 
+// all returns them, for the caller to change.
+func (u *usedSegments) all() map[ident.CID]bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out := make(map[ident.CID]bool, len(u.ids))
+	for id := range u.ids {
+		out[id] = true
+	}
+	return out
+}
+
 // known is the dedup rule: a chunk is stored already if this lane introduced it, in a
 // segment that is as whole as one could be made now.
 func (c *commit) known(kind seal.Kind, id seal.ChunkID) bool {
@@ -58,7 +69,7 @@ func (c *commit) use(segment ident.CID) bool {
 // command completes what it could not complete before.
 func (c *commit) findThin() {
 	operators := map[ident.PublicKey]bool{}
-	for _, n := range c.nodes {
+	for _, n := range c.open.nodes {
 		if c.charter.Admits(n.cert.Operator) {
 			operators[n.cert.Operator] = true
 		}
@@ -85,40 +96,58 @@ func placed(nodes []ident.PublicKey) int {
 	return n
 }
 
-// comparePrevious lets the archiver skip files that are unchanged since the last
-// snapshot of the same source in this lane, where this device can read it. A file is
-// skipped only if every chunk of it is known to be stored.
-func (c *commit) comparePrevious(ctx context.Context, a *snapshot.Archiver, snap snapshot.Snapshot) (done func(), err error) {
+// maxEarlier is how many interrupted runs are looked at for what they have read.
+const maxEarlier = 3
+
+// comparePrevious lets the archiver skip files that are unchanged since an earlier
+// snapshot of the same source in this lane, where this device can read it: the last
+// complete one, and before it the newest checkpoint of each run that was interrupted
+// since. A file is skipped only if every chunk of it is known to be stored.
+func (c *commit) comparePrevious(ctx context.Context) (done func(), err error) {
 	nothing := func() {}
-	if c.needRead() != nil {
+	if c.job.Force || c.job.Stream != nil || c.needRead() != nil {
 		return nothing, nil
 	}
-	source := snapshot.SourceID(c.profile.Keys, snap.Host, texts(snap.Paths))
+	earlier, err := c.earlier(ctx)
+	if err != nil || len(earlier) == 0 {
+		return nothing, err
+	}
+	if earlier[0].Info.Partial {
+		c.job.Continues(earlier[0])
+	}
+	r := c.reader(nil)
+	var known []*lookedUp
+	for _, snap := range earlier {
+		known = append(known, c.newLookedUp(r, snap.Info.Root))
+	}
+	c.archiver.Options.Unchanged = unchangedSince(known...)
+	return r.Close, nil
+}
+
+// earlier returns the snapshots of the same source to compare with, newest first.
+func (c *commit) earlier(ctx context.Context) ([]Snapshot, error) {
+	source := c.source()
 	links := c.history.lanes[c.lane()]
+	var out []Snapshot
 	for i := len(links) - 1; i >= 0; i-- {
 		if links[i].Entry.Source != source {
 			continue
 		}
 		info, err := c.openSnapshot(ctx, links[i])
 		if err != nil {
-			return nothing, err
+			return nil, err
 		}
-		v := &View{c.reader(nil), Snapshot{Link: links[i], Info: info, Open: true}}
-		c.skipUnchanged(a, v, info.Root)
-		return v.Close, nil
+		snap := Snapshot{Link: links[i], Info: info, Open: true}
+		if !info.Partial {
+			return append(out, snap), nil
+		}
+		// All checkpoints of a run have its start; the newest one holds what the others do.
+		sameRun := len(out) > 0 && out[len(out)-1].Info.Time == info.Time
+		if !sameRun && len(out) < maxEarlier {
+			out = append(out, snap)
+		}
 	}
-	return nothing, nil
-}
-
-// skipUnchanged lets the archiver skip what is in an earlier tree and stored.
-func (c *commit) skipUnchanged(a *snapshot.Archiver, src snapshot.Source, root seal.ChunkID) {
-	previous := snapshot.NewPrevious(src, root)
-	ahead := &lookedUp{commit: c, source: src}
-	previous.Ahead = ahead.nodes
-	a.Options.Unchanged = func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
-		old, same := previous.Unchanged(ctx, path, n)
-		return old, same && ahead.allKnown(ctx, old)
-	}
+	return out, nil
 }
 
 // lookedUp answers for the files of an earlier snapshot. It looks up the chunks of
@@ -127,7 +156,27 @@ func (c *commit) skipUnchanged(a *snapshot.Archiver, src snapshot.Source, root s
 type lookedUp struct {
 	*commit
 	source   snapshot.Source
+	previous *snapshot.Previous
 	segments map[seal.ChunkID]ident.CID // of data chunks; none: not stored
+}
+
+func (c *commit) newLookedUp(src snapshot.Source, root seal.ChunkID) *lookedUp {
+	l := &lookedUp{commit: c, source: src, previous: snapshot.NewPrevious(src, root)}
+	l.previous.Ahead = l.nodes
+	return l
+}
+
+// unchangedSince finds a file's content in the first of several earlier snapshots
+// that has it, unchanged and stored.
+func unchangedSince(earlier ...*lookedUp) func(context.Context, string, *snapshot.Node) (*snapshot.Node, bool) {
+	return func(ctx context.Context, path string, n *snapshot.Node) (*snapshot.Node, bool) {
+		for _, l := range earlier {
+			if old, same := l.previous.Unchanged(ctx, path, n); same && l.allKnown(ctx, old) {
+				return old, true
+			}
+		}
+		return nil, false
+	}
 }
 
 // maxLookedUp bounds the chunks that are kept.

@@ -115,7 +115,7 @@ func (l *laneBed) archive(t testing.TB, dir string, before seal.ChunkID) (root s
 	l.files, l.part, l.seen = 0, seal.Index{}, usedSegments{}
 	a := snapshot.Archiver{Sink: l}
 	if before != (seal.ChunkID{}) {
-		l.skipUnchanged(&a, l.source, before)
+		a.Options.Unchanged = unchangedSince(l.newLookedUp(l.source, before))
 	}
 	root, _, unread, err := a.Paths(t.Context(), []string{dir})
 	if err != nil || len(unread) > 0 {

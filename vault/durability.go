@@ -18,7 +18,7 @@ type Durability struct {
 
 // durability speaks of every segment that the snapshot needs, also of those that
 // earlier commits placed.
-func (c *commit) durability(done object.Commit) Durability {
+func (c *commit) durability(r *round, done object.Commit) Durability {
 	code := c.charter.Coded()
 	d := Durability{K: code.K, N: code.N, Target: code.N, MinShards: code.N, Missing: done.Incomplete}
 	operators, zones := map[ident.PublicKey]bool{}, map[string]bool{}
@@ -27,8 +27,8 @@ func (c *commit) durability(done object.Commit) Durability {
 		for _, node := range seg.Nodes {
 			if !node.IsZero() {
 				have++
-				operators[c.nodes[node].cert.Operator] = true
-				zones[c.nodes[node].cert.Zone] = true
+				operators[r.nodes[node].cert.Operator] = true
+				zones[r.nodes[node].cert.Zone] = true
 			}
 		}
 		d.MinShards = min(d.MinShards, have)

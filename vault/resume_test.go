@@ -61,12 +61,12 @@ func (m interrupted) begin(t *testing.T) *Session {
 // and nobody has seen it.
 func (m interrupted) prepareEntry(t *testing.T, s *Session, text string) (ident.Signed, []byte) {
 	t.Helper()
-	c, err := s.newCommit(t.Context(), nil)
+	c, _, err := s.newCommit(t.Context(), Backup{Name: "f", Stream: strings.NewReader(text), Program: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.writer.Abort()
-	snap, _, err := c.archive(t.Context(), Backup{Name: "f", Stream: strings.NewReader(text), Program: "test"})
+	defer c.close()
+	snap, _, err := c.archive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +74,44 @@ func (m interrupted) prepareEntry(t *testing.T, s *Session, text string) (ident.
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := c.prepare(t.Context(), snap, introduced+1)
+	p, err := c.prepare(t.Context(), c.open, c.writer, snap, introduced+1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m.keepDraft(t, s, p)
+}
+
+// prepareCheckpoint does the same with a checkpoint in the middle of a stream.
+func (m interrupted) prepareCheckpoint(t *testing.T, s *Session, text string) (ident.Signed, []byte) {
+	t.Helper()
+	c, work := m.storeSome(t, s, text)
+	defer c.close()
+	next, err := c.newRound(c.open.found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.cutOff(work, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.keepDraft(t, s, p.prepared)
+}
+
+// storeSome begins a commit and stores a chunk, and nothing of a tree.
+func (m interrupted) storeSome(t *testing.T, s *Session, text string) (*commit, context.Context) {
+	t.Helper()
+	c, work, err := s.newCommit(t.Context(), Backup{Name: "f", Stream: strings.NewReader(""), Program: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.writer.File(t.Context(), strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	return c, work
+}
+
+func (m interrupted) keepDraft(t *testing.T, s *Session, p prepared) (ident.Signed, []byte) {
+	t.Helper()
 	signed, err := s.sign(s.profile.Device, p.entry, p.encoded)
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +146,7 @@ func voteOfSome(t *testing.T, s *Session, n int, signed ident.Signed, body []byt
 func (m interrupted) wantHead(t *testing.T, entry ident.CID) {
 	t.Helper()
 	s := m.begin(t)
+	defer s.Close()
 	head, ok := s.history.head(s.lane())
 	if !ok || head.CID != entry {
 		t.Fatalf("the interrupted entry is not the head: %v, %v", ok, head.CID)
@@ -198,4 +233,120 @@ func TestResumeCertified(t *testing.T) {
 	}
 	reader.Close()
 	m.wantHead(t, signed.CID())
+}
+
+// TestCheckpointCrashes kills a run at each step of a checkpoint. Before a member has
+// voted there is nothing to be seen; in the end the entry is there once, partial, and
+// what it has introduced is not stored again.
+func TestCheckpointCrashes(t *testing.T) {
+	m := newInterrupted(t)
+	for step, after := range map[string]func(t *testing.T, s *Session, signed ident.Signed, body []byte){
+		"draft": func(*testing.T, *Session, ident.Signed, []byte) {},
+		"voted": func(t *testing.T, s *Session, signed ident.Signed, body []byte) { voteOfSome(t, s, 2, signed, body) },
+		"locked": func(t *testing.T, s *Session, signed ident.Signed, body []byte) {
+			voteOfSome(t, s, 1, signed, body)
+			if err := s.dropDraft(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"certified": func(t *testing.T, s *Session, signed ident.Signed, body []byte) {
+			e, err := ledger.VerifyEntry(signed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cert, err := s.propose(t.Context(), s.profile.Device, e, signed, body)
+			if err == nil {
+				_, err = s.member(s.charter.Members[0]).Certify(t.Context(), s.vault, cert)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(step, func(t *testing.T) {
+			text := strings.Repeat("what is stored in step "+step+" ", 1000)
+			s := m.begin(t)
+			height := s.history.height(s.lane())
+			signed, body := m.prepareCheckpoint(t, s, text)
+			if m.height(t, s) != height {
+				t.Error("something is to be seen before anybody has voted")
+			}
+			after(t, s, signed, body)
+			s.Close()
+			m.wantHead(t, signed.CID())
+
+			s = m.begin(t)
+			snap, err := s.Resolve(t.Context(), signed.CID().Hex(), Filter{})
+			if err != nil || !snap.Info.Partial {
+				t.Fatalf("the checkpoint: %+v, %v", snap.Info, err)
+			}
+			again, err := s.Backup(t.Context(), Backup{Name: "f", Stream: strings.NewReader(text), Program: "test"})
+			if err != nil || again.Snapshot.Stats.Added >= int64(len(text)) {
+				t.Errorf("%d bytes were stored again, %v", again.Snapshot.Stats.Added, err)
+			}
+			s.Close()
+		})
+	}
+}
+
+// height is what somebody else sees of a lane.
+func (m interrupted) height(t *testing.T, s *Session) int64 {
+	t.Helper()
+	answers, _, err := s.askHeads(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return highest(answers)[s.lane()].height
+}
+
+// TestCrashBeforeCheckpointIsPrepared: data segments are placed, and the metadata
+// segment too, and no entry is signed. Nothing is to be seen, now and later.
+func TestCrashBeforeCheckpointIsPrepared(t *testing.T) {
+	m := newInterrupted(t)
+	s := m.begin(t)
+	c, work := m.storeSome(t, s, "some data")
+	next, err := c.newRound(c.open.found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.cutOff(work, next); err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	s.Close()
+	s = m.begin(t)
+	if all, err := s.Snapshots(t.Context(), Filter{}); err != nil || len(all) != 0 {
+		t.Errorf("%d snapshots, %v", len(all), err)
+	}
+	if _, err := s.Backup(t.Context(), Backup{Name: "g", Stream: strings.NewReader("some data"), Program: "test"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCheckpointAfterOutage: members do not answer when a checkpoint is to be
+// certified. It waits for them, as long as there is something to read.
+func TestCheckpointAfterOutage(t *testing.T) {
+	m := newInterrupted(t)
+	s := m.begin(t)
+	c, work := m.storeSome(t, s, "some data")
+	defer c.close()
+	next, err := c.newRound(c.open.found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.cutOff(work, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := s.charter.Members
+	s.charter.Members = nil // nobody is asked
+	asked := 0
+	s.options.Warn = func(text string) {
+		if asked++; asked == 1 {
+			s.charter.Members = members
+		}
+	}
+	if _, err := c.appendPatiently(work, p.prepared, make(chan struct{})); err != nil || asked != 1 {
+		t.Errorf("%d warnings, %v", asked, err)
+	}
 }

@@ -39,6 +39,8 @@ var (
 	ErrNoSnapshot     = errors.New("no such snapshot")
 	ErrManySnapshots  = errors.New("several snapshots begin with that")
 	errNothingMatches = errors.New("no snapshot matches")
+	// ErrOnlyPartial says that there are only checkpoints, which have to be named.
+	ErrOnlyPartial = errors.New("there are only partial snapshots, of backups that were not finished")
 )
 
 func (f Filter) empty() bool { return len(f.Hosts) == 0 && len(f.Paths) == 0 && len(f.Tags) == 0 }
@@ -137,8 +139,8 @@ func (s *Session) unseal(l Link, sealed []byte) (snapshot.Snapshot, error) {
 // minPrefix is the shortest beginning of an ID that names a snapshot.
 const minPrefix = 4
 
-// Resolve finds one snapshot: by the beginning of its ID, or "latest" among those
-// that match the filter.
+// Resolve finds one snapshot: by the beginning of its ID, or "latest", the newest
+// complete one among those that match the filter.
 func (s *Session) Resolve(ctx context.Context, ref string, f Filter) (Snapshot, error) {
 	f.Objects = ref != "latest"
 	all, err := s.Snapshots(ctx, f)
@@ -146,10 +148,7 @@ func (s *Session) Resolve(ctx context.Context, ref string, f Filter) (Snapshot, 
 		return Snapshot{}, err
 	}
 	if ref == "latest" {
-		if len(all) == 0 {
-			return Snapshot{}, fmt.Errorf("%w: %w", ErrNoSnapshot, errNothingMatches)
-		}
-		return all[len(all)-1], nil
+		return latest(all)
 	}
 	if len(ref) < minPrefix {
 		return Snapshot{}, fmt.Errorf("%w: %q is shorter than %d digits", ErrNoSnapshot, ref, minPrefix)
@@ -167,6 +166,19 @@ func (s *Session) Resolve(ctx context.Context, ref string, f Filter) (Snapshot, 
 		return found[0], nil
 	}
 	return Snapshot{}, fmt.Errorf("%w: %s", ErrManySnapshots, ref)
+}
+
+// latest returns the newest complete one.
+func latest(all []Snapshot) (Snapshot, error) {
+	for _, s := range slices.Backward(all) {
+		if !s.Info.Partial {
+			return s, nil
+		}
+	}
+	if len(all) > 0 {
+		return Snapshot{}, fmt.Errorf("%w: %w", ErrNoSnapshot, ErrOnlyPartial)
+	}
+	return Snapshot{}, fmt.Errorf("%w: %w", ErrNoSnapshot, errNothingMatches)
 }
 
 // lanesOf returns the devices' lanes.

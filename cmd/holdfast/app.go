@@ -36,7 +36,7 @@ func execute(ctx context.Context, args []string, a *app) int {
 	if err == nil {
 		return exitDone.code
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
 		err = interrupted{err}
 	}
 	return a.fail(err)

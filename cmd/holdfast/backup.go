@@ -31,6 +31,11 @@ func backupCommand(a *app) *cobra.Command {
 		Use: "backup PATH...", Short: "store files, folders or a stream as a snapshot", GroupID: groupMerchant,
 		Long: "Reads the paths and stores what is new. It says \"durable\" only when the shards are on the\n" +
 			"operators' disks and a quorum of the members has the certificate.\n\n" +
+			"At least every 5 minutes or 4 GiB it makes a checkpoint: a snapshot of its own, marked partial,\n" +
+			"with all files that are complete. After an interruption of any kind the same command continues\n" +
+			"from it: what is in it is neither read nor sent again. Ctrl-C makes a last one, if 64 MiB or more\n" +
+			"would be lost and it can be done in 20 seconds; a second Ctrl-C ends at once. \"latest\" is never\n" +
+			"a checkpoint; name it by its ID to restore from it.\n\n" +
 			"Exit codes: 0 done; 3 done, some sources could not be read; 4 saved below the target.",
 		Example: "  holdfast backup /srv/shop --exclude '*.tmp' --tag nightly\n  pg_dump shop | holdfast backup --stdin-name shop.sql\n  holdfast backup --stdin-name shop.sql --from-command -- pg_dump shop",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -224,11 +229,12 @@ func (a *app) backup(ctx context.Context, b vault.Backup) error {
 		{"read", func() int64 { return files.Bytes.Load() + files.SkippedBytes.Load() }, total},
 		{"place", count.Placed.Load, count.Coded.Load},
 	}, func() map[string]any { return map[string]any{"files_done": files.Files.Load()} })
+	kept := a.watchCheckpoints(&b, bars)
 	r, err := s.Backup(ctx, b)
 	scanned()
 	bars.close()
 	if err != nil {
-		return err
+		return kept.explain(err)
 	}
 	a.printBackup(r, time.Since(start))
 	return a.backupEnd(r)

@@ -32,6 +32,7 @@ func causes() []cause {
 		{seal.ErrPhrase, exitWrongPhrase, "check the words against the kit: 24 words of BIP-39's English list"},
 		{vault.ErrKit, exitWrongPhrase, "give the recovery kit, or a file with nothing but the 24 words"},
 		{vault.ErrManyVaults, exitNoVault, "name one of them: holdfast recover VAULT"},
+		{vault.ErrOnlyPartial, exitFailed, "name one by its ID to get what it holds: holdfast snapshots; the same backup command continues the newest"},
 		{vault.ErrNoSnapshot, exitFailed, "holdfast snapshots lists what there is"},
 		{vault.ErrManySnapshots, exitUsage, "give more digits of the ID"},
 		{vault.ErrAmbiguous, exitUsage, "choose one with --vault"},

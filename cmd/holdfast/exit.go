@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+
+	"holdfast/vault"
 )
 
 // exit is a way in which the program ends. The table is part of the contract with
@@ -78,9 +80,18 @@ type interrupted struct{ err error }
 func (interrupted) Error() string   { return "interrupted" }
 func (i interrupted) Unwrap() error { return i.err }
 
-func explain(err error) explained {
+// hintNothing is what is said about errors that nothing else is known about.
+const hintNothing = "nothing was saved; run the command again when the cause is gone"
+
+func explain(err error) explained { return withKept(err, explainCause(err)) }
+
+func explainCause(err error) explained {
 	var in interrupted
 	if errors.As(err, &in) {
+		var backup *vault.Interrupted
+		if errors.As(err, &backup) {
+			return interruptedBackup(backup)
+		}
 		return explained{exitInterrupted, "interrupted", "nothing half-done is left behind that counts; run the same command again"}
 	}
 	var h hinted
@@ -95,5 +106,5 @@ func explain(err error) explained {
 	if isUnknownCommand(err) {
 		return explained{exitUsage, err.Error(), "run holdfast --help for the list of commands"}
 	}
-	return explained{exitFailed, err.Error(), "nothing was saved; run the command again when the cause is gone"}
+	return explained{exitFailed, err.Error(), hintNothing}
 }

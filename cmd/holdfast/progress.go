@@ -25,7 +25,8 @@ type progress struct {
 	extra  func() map[string]any // more fields of a JSON status line
 
 	start time.Time
-	drawn int
+	mu    sync.Mutex // one writes at a time
+	drawn int        // lines of bars on the terminal
 	wait  sync.WaitGroup
 	stop  context.CancelFunc
 }
@@ -96,7 +97,20 @@ func (p *progress) show() {
 	}
 }
 
+// note writes a status line, above the bars if there are any.
+func (p *progress) note(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn > 0 {
+		fmt.Fprintf(p.app.err, "\x1b[%dA\x1b[J", p.drawn)
+		p.drawn = 0
+	}
+	p.app.say(format, args...)
+}
+
 func (p *progress) draw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var b strings.Builder
 	if p.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.drawn)
@@ -113,6 +127,8 @@ func (p *progress) printLine() {
 	for _, s := range p.stages {
 		parts = append(parts, p.text(s))
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	fmt.Fprintf(p.app.err, "holdfast: %s\n", strings.Join(parts, "; "))
 }
 

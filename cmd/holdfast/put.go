@@ -66,13 +66,15 @@ func (a *app) put(ctx context.Context, name string, r io.Reader) error {
 		{"read", files.Bytes.Load, func() int64 { return 0 }},
 		{"place", count.Placed.Load, count.Coded.Load},
 	}, nil)
-	result, err := s.Backup(ctx, vault.Backup{
+	b := vault.Backup{
 		Name: name, Stream: r, Object: true, Program: "holdfast " + version(), Count: count,
 		Archive: snapshot.ArchiveOptions{Counters: files},
-	})
+	}
+	kept := a.watchCheckpoints(&b, bars)
+	result, err := s.Backup(ctx, b)
 	bars.close()
 	if err != nil {
-		return err
+		return kept.explain(err)
 	}
 	cid := result.Snapshot.Object
 	if a.json {

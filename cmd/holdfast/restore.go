@@ -21,7 +21,7 @@ func restoreCommand(a *app) *cobra.Command {
 		Use: "restore SNAP[:PATH] --target DIR", Short: "write a snapshot's files into a folder", GroupID: groupRecovery, Args: exactly(1),
 		Long: "Writes under DIR what SNAP holds, with its full paths; with SNAP:PATH, what is in PATH. Nothing\n" +
 			"is ever written outside DIR. The same command continues an interrupted restore: what is\n" +
-			"already there and the same is not fetched again.",
+			"already there and the same is not fetched again. \"latest\" is the newest complete snapshot.",
 		Example: "  holdfast restore latest --target /srv/restore\n  holdfast restore 9e07c1aa:/srv/shop --target /srv/shop --verify",
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.Target == "" {

@@ -22,6 +22,8 @@ func snapshotsCommand(a *app) *cobra.Command {
 	var f vault.Filter
 	c := &cobra.Command{
 		Use: "snapshots", Short: "list what the vault holds", GroupID: groupMerchant, Args: exactly(0),
+		Long: "Lists the snapshots, oldest first. \"partial\" marks the checkpoints of backups: each holds the\n" +
+			"files that were complete when it was made.",
 		Example: "  holdfast snapshots\n  holdfast snapshots --host web-01 --tag nightly",
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, st, err := a.synced(c.Context())
@@ -58,7 +60,11 @@ func (a *app) printSnapshot(s vault.Snapshot) {
 	if len(s.Info.Tags) > 0 {
 		tags = "  [" + strings.Join(s.Info.Tags, ",") + "]"
 	}
-	a.printf("%s  %s  %-12s  %9s  %s%s\n", s.ID()[:8], s.Link.Time.Format(time.DateTime), s.Info.Host, formatSize(s.Info.Stats.Bytes), strings.Join(pathTexts(s.Info.Paths), " "), tags)
+	partial := ""
+	if s.Info.Partial {
+		partial = "  partial"
+	}
+	a.printf("%s  %s  %-12s  %9s  %s%s%s\n", s.ID()[:8], s.Link.Time.Format(time.DateTime), s.Info.Host, formatSize(s.Info.Stats.Bytes), strings.Join(pathTexts(s.Info.Paths), " "), tags, partial)
 }
 
 func pathTexts(paths [][]byte) []string {

@@ -40,7 +40,7 @@ func (w *Writer) Finish(ctx context.Context, sealedSnapshot []byte) (Commit, err
 		return Commit{}, fmt.Errorf("finish commit: %w", err)
 	}
 	defer leave()
-	c, err := w.finish(ctx, sealedSnapshot)
+	c, err := w.finish(ctx, w.batch, sealedSnapshot)
 	if err != nil {
 		err = fmt.Errorf("finish commit: %w", orCause(ctx, err))
 		w.fail(err)
@@ -52,16 +52,16 @@ func (w *Writer) Finish(ctx context.Context, sealedSnapshot []byte) (Commit, err
 	return c, nil
 }
 
-func (w *Writer) finish(ctx context.Context, sealedSnapshot []byte) (Commit, error) {
-	index, err := w.placeMeta(ctx, sealedSnapshot)
+func (w *Writer) finish(ctx context.Context, batch *batch, sealedSnapshot []byte) (Commit, error) {
+	index, err := w.placeMeta(ctx, batch, sealedSnapshot)
 	if err != nil {
 		return Commit{}, fmt.Errorf("place metadata segment: %w", err)
 	}
 	c := Commit{Index: index, Stats: w.Stats()}
-	for _, p := range w.placed {
+	for _, p := range batch.placed {
 		c.Segments = append(c.Segments, CommitSegment{CID: p.id, Descriptor: p.descriptor, Nodes: p.nodes})
 	}
-	c.Receipts, err = w.receipts(ctx, c.Segments)
+	c.Receipts, err = w.receipts(ctx, batch, c.Segments)
 	if err != nil {
 		return Commit{}, err
 	}
@@ -78,12 +78,12 @@ func (w *Writer) finish(ctx context.Context, sealedSnapshot []byte) (Commit, err
 // placeMeta makes A || B || C || trailer and places it.
 //
 // SPEC: data segments, metadata segment, entry: in this order.
-func (w *Writer) placeMeta(ctx context.Context, sealedSnapshot []byte) (seal.Index, error) {
-	row, treeRows, err := w.tree.close(w.cfg.Recipient)
+func (w *Writer) placeMeta(ctx context.Context, batch *batch, sealedSnapshot []byte) (seal.Index, error) {
+	row, treeRows, err := batch.tree.close(w.cfg.Recipient)
 	if err != nil {
 		return seal.Index{}, err
 	}
-	index := w.index(row, treeRows)
+	index := batch.index(row, treeRows)
 	plain, err := index.Encode()
 	if err != nil {
 		return seal.Index{}, err
@@ -92,11 +92,11 @@ func (w *Writer) placeMeta(ctx context.Context, sealedSnapshot []byte) (seal.Ind
 	if err != nil {
 		return seal.Index{}, err
 	}
-	sealed, err := joinMeta(&w.tree.buf, b, sealedSnapshot, w.cfg.Code)
+	sealed, err := joinMeta(&batch.tree.buf, b, sealedSnapshot, w.cfg.Code)
 	if err != nil {
 		return seal.Index{}, err
 	}
-	s := &segment{number: len(w.placed)}
+	s := &segment{batch: batch, number: len(batch.placed)}
 	parity := make([]byte, parityRows(w.cfg.Code)*int(w.cfg.Code.RowSize(int64(len(sealed)))))
 	if err := w.code(s, sealed, parity); err != nil {
 		return seal.Index{}, err
@@ -122,7 +122,7 @@ func joinMeta(a *bytes.Buffer, b, c []byte, code erasure.Code) ([]byte, error) {
 }
 
 // index makes the index part of the commit.
-func (w *Writer) index(meta seal.IndexSegment, treeRows []seal.Row) seal.Index {
+func (b *batch) index(meta seal.IndexSegment, treeRows []seal.Row) seal.Index {
 	var x seal.Index
 	add := func(s seal.IndexSegment, rows []seal.Row) {
 		for _, r := range rows {
@@ -130,7 +130,7 @@ func (w *Writer) index(meta seal.IndexSegment, treeRows []seal.Row) seal.Index {
 		}
 		x.Segments = append(x.Segments, s)
 	}
-	for _, p := range w.placed {
+	for _, p := range b.placed {
 		add(p.index, p.rows)
 	}
 	add(meta, treeRows)
@@ -139,7 +139,7 @@ func (w *Writer) index(meta seal.IndexSegment, treeRows []seal.Row) seal.Index {
 
 // receipts asks every holder for its receipt. One that gives none holds nothing:
 // its shards are taken out of the segments.
-func (w *Writer) receipts(ctx context.Context, segments []CommitSegment) (map[ident.PublicKey]ident.Signed, error) {
+func (w *Writer) receipts(ctx context.Context, batch *batch, segments []CommitSegment) (map[ident.PublicKey]ident.Signed, error) {
 	held := map[ident.PublicKey][]shardrpc.Ref{}
 	for _, s := range segments {
 		for i, node := range s.Nodes {
@@ -154,7 +154,7 @@ func (w *Writer) receipts(ctx context.Context, segments []CommitSegment) (map[id
 	var reasons []error
 	for node, refs := range held {
 		group.Go(func() {
-			r, err := w.receipt(ctx, node, refs)
+			r, err := w.receipt(ctx, batch, node, refs)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -172,7 +172,7 @@ func (w *Writer) receipts(ctx context.Context, segments []CommitSegment) (map[id
 }
 
 // receipt asks one holder, twice if need be.
-func (w *Writer) receipt(ctx context.Context, node ident.PublicKey, refs []shardrpc.Ref) (ident.Signed, error) {
+func (w *Writer) receipt(ctx context.Context, batch *batch, node ident.PublicKey, refs []shardrpc.Ref) (ident.Signed, error) {
 	slices.SortFunc(refs, func(a, b shardrpc.Ref) int {
 		if c := a.Segment.Compare(b.Segment); c != 0 {
 			return c
@@ -182,8 +182,8 @@ func (w *Writer) receipt(ctx context.Context, node ident.PublicKey, refs []shard
 	var err error
 	for range maxStrikes {
 		var r ident.Signed
-		if r, err = w.cfg.Holder(node).Receipt(ctx, w.cfg.Nonce, refs); err == nil {
-			err = w.cfg.CheckReceipt(node, r, refs)
+		if r, err = w.cfg.Holder(node).Receipt(ctx, batch.Nonce, refs); err == nil {
+			err = batch.CheckReceipt(node, r, refs)
 		}
 		if err == nil {
 			return r, nil

@@ -16,6 +16,7 @@ type Counters struct {
 
 // Stats sums up what a writer has stored so far.
 type Stats struct {
+	Read   int64 // plaintext bytes of streams
 	Chunks int64 // new ones, tree objects included
 	Added  int64 // their plaintext bytes
 	Stored int64 // their stored bytes

@@ -38,7 +38,7 @@ type outcome struct {
 // started has ended when it returns.
 func (w *Writer) deliver(ctx context.Context, s *segment) ([]ident.PublicKey, error) {
 	n := len(s.rows)
-	nodes, err := w.targets.place(s.number)
+	nodes, err := s.batch.targets.place(s.number)
 	if err != nil {
 		return nil, fmt.Errorf("choose holders: %w", err)
 	}
@@ -136,18 +136,18 @@ func tooFew(n, enough int, reasons []error) error {
 // shard brings one row to its holder, or to spares until one has it.
 func (d *delivery) shard(ctx context.Context, shard int, node ident.PublicKey) outcome {
 	begun := time.Now()
-	node, ok := d.w.targets.usable(d.s.number, shard, node)
+	node, ok := d.s.batch.targets.usable(d.s.number, shard, node)
 	err := errNobody
 	for ok {
 		if err = d.send(ctx, shard, node); err == nil {
-			d.w.targets.succeed(node)
+			d.s.batch.targets.succeed(node)
 			d.w.cfg.Counters.Placed.Add(int64(len(d.s.rows[shard])))
 			return outcome{shard: shard, node: node, took: time.Since(begun)}
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		node, ok = d.w.targets.after(d.s.number, shard, node, err)
+		node, ok = d.s.batch.targets.after(d.s.number, shard, node, err)
 	}
 	return outcome{shard: shard, err: fmt.Errorf("shard %d: %w", shard, err)}
 }
@@ -173,7 +173,7 @@ func (d *delivery) attempt(ctx context.Context, shard int, node ident.PublicKey)
 	defer cancel(nil)
 	d.setFlight(shard, flight{time.Now(), cancel})
 	defer d.setFlight(shard, flight{})
-	err := d.w.cfg.Holder(node).Put(ctx, d.w.cfg.Nonce, shard, d.s.descriptor, d.s.rows[shard])
+	err := d.w.cfg.Holder(node).Put(ctx, d.s.batch.Nonce, shard, d.s.descriptor, d.s.rows[shard])
 	if err != nil && errors.Is(context.Cause(ctx), errStalled) {
 		return fmt.Errorf("%w: %w", errStalled, err)
 	}

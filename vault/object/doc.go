@@ -10,5 +10,6 @@
 // to compress 4 (16 MiB), and 4 cutters of 8 MiB. A reader has at most 4 segments
 // (128 MiB) and 8 chunks on their way out (32 MiB). What is not cutters or chunks on
 // their way out lives outside the collector's heap, which would otherwise grow to
-// twice its size.
+// twice its size. What grows with the data is the index of the commit that is open: a
+// Checkpoint ends it.
 package object

@@ -64,30 +64,49 @@ func (w *Writer) cut(ctx context.Context, c *chunker.Chunker, f *file) error {
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		w.cfg.Counters.Read.Add(int64(len(p)))
+		w.countRead(len(p))
 		row := f.add(len(p))
 		if len(p) < chunker.MinSize {
-			if err := w.storeRow(f, row, p); err != nil {
+			if !w.gate.enter(ctx.Done()) {
+				return context.Cause(ctx)
+			}
+			err := w.storeRow(f, row, p)
+			w.gate.leave()
+			if err != nil {
 				return err
 			}
 			continue
 		}
-		buf, ok := w.chunks.get(ctx.Done())
-		if !ok {
-			return context.Cause(ctx)
-		}
-		n := copy(buf, p)
-		f.pending.Add(1)
-		if !w.spawn(func() {
-			err := w.storeRow(f, row, buf[:n])
-			w.chunks.put(buf)
-			f.settle(err)
-		}) {
-			w.chunks.put(buf)
-			f.settle(ErrAborted)
-			return ErrAborted
+		if err := w.storeBeside(ctx, f, row, p); err != nil {
+			return err
 		}
 	}
+}
+
+// storeBeside stores a copy of a chunk in another goroutine.
+func (w *Writer) storeBeside(ctx context.Context, f *file, row []byte, p []byte) error {
+	buf, ok := w.chunks.get(ctx.Done())
+	if !ok {
+		return context.Cause(ctx)
+	}
+	if !w.gate.enter(ctx.Done()) {
+		w.chunks.put(buf)
+		return context.Cause(ctx)
+	}
+	n := copy(buf, p)
+	f.pending.Add(1)
+	if !w.spawn(func() {
+		err := w.storeRow(f, row, buf[:n])
+		w.gate.leave()
+		w.chunks.put(buf)
+		f.settle(err)
+	}) {
+		w.gate.leave()
+		w.chunks.put(buf)
+		f.settle(ErrAborted)
+		return ErrAborted
+	}
+	return nil
 }
 
 func (w *Writer) storeRow(f *file, row []byte, plain []byte) error {

@@ -12,13 +12,13 @@ import (
 // takes to encrypt a chunk or, if holders are slower than the data, to get the next
 // buffer.
 type packer struct {
-	lock  chan struct{}
-	open  *segment
-	count int // segments begun
+	lock chan struct{}
+	open *segment
 }
 
 // segment is one on its way: being filled, sealed, coded, placed.
 type segment struct {
+	batch   *batch
 	number  int
 	memory  []byte // from the pool; buf writes into it
 	buf     *bytes.Buffer
@@ -67,8 +67,12 @@ func (w *Writer) beginSegment() error {
 		w.sealed.put(memory)
 		return err
 	}
-	w.data.open = &segment{number: w.data.count, memory: memory, buf: buf, section: section}
-	w.data.count++
+	b := w.batch
+	w.data.open = &segment{batch: b, number: b.count, memory: memory, buf: buf, section: section}
+	b.count++
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b.left++
 	return nil
 }
 

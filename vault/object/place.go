@@ -60,16 +60,21 @@ func (w *Writer) placeData(ctx context.Context, s *segment) error {
 		return err
 	}
 	w.record(s, nodes, index, s.section.Rows())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.batch.left--
+	s.batch.settle()
 	return nil
 }
 
 func (w *Writer) record(s *segment, nodes []ident.PublicKey, index seal.IndexSegment, rows []seal.Row) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.placed) <= s.number {
-		w.placed = append(w.placed, placed{})
+	b := s.batch
+	for len(b.placed) <= s.number {
+		b.placed = append(b.placed, placed{})
 	}
-	w.placed[s.number] = placed{descriptor: s.descriptor, id: s.id, nodes: nodes, index: index, rows: rows}
+	b.placed[s.number] = placed{descriptor: s.descriptor, id: s.id, nodes: nodes, index: index, rows: rows}
 }
 
 // parityRows is how many rows a code's parity takes up. With one data row the

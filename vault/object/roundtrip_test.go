@@ -203,7 +203,7 @@ func TestDedupAcrossCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	commit := b.finish(w)
-	if c.New != 0 || commit.Stats != (Stats{}) || len(commit.Segments) != 1 || len(commit.Index.Chunks) != 0 {
+	if c.New != 0 || commit.Stats != (Stats{Read: int64(len(data))}) || len(commit.Segments) != 1 || len(commit.Index.Chunks) != 0 {
 		t.Errorf("stored again: %d bytes, %+v, %d segments", c.New, commit.Stats, len(commit.Segments))
 	}
 	b.mustLoad(b.reader(), c, data)

@@ -3,7 +3,6 @@ package object
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"holdfast/seal"
 )
@@ -17,26 +16,7 @@ type chunkName struct {
 	kind seal.Kind
 }
 
-// seen holds the chunks that this commit stores or is about to store. There is no
-// way back: a chunk that was claimed is stored, or the commit fails, for others may
-// rely on it already.
-type seen struct {
-	mu  sync.Mutex
-	ids map[chunkName]struct{}
-}
-
-// claim reports whether the caller is the first one, and so has to store the chunk.
-func (s *seen) claim(n chunkName) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.ids[n]; ok {
-		return false
-	}
-	s.ids[n] = struct{}{}
-	return true
-}
-
-// store names a chunk, and stores it if it is new.
+// store names a chunk, and stores it if it is new. The caller is inside the gate.
 func (w *Writer) store(kind seal.Kind, plain []byte) (id seal.ChunkID, fresh bool, err error) {
 	id = w.cfg.Keys.ID(kind, plain)
 	if w.cfg.Known(kind, id) || !w.seen.claim(chunkName{id, kind}) {
@@ -59,8 +39,16 @@ func (w *Writer) store(kind seal.Kind, plain []byte) (id seal.ChunkID, fresh boo
 	return id, true, nil
 }
 
+func (w *Writer) countRead(n int) {
+	w.cfg.Counters.Read.Add(int64(n))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stats.Read += int64(n)
+}
+
 func (w *Writer) count(plain, stored int) {
 	w.cfg.Counters.Stored.Add(int64(stored))
+	w.cfg.Stored(stored)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stats.Chunks++
@@ -71,7 +59,7 @@ func (w *Writer) count(plain, stored int) {
 // pack puts a stored chunk into the section that it belongs to.
 func (w *Writer) pack(r seal.Row, stored []byte) error {
 	if r.Kind == seal.KindTree {
-		if done, err := w.tree.add(w.cfg.Recipient, r, stored); done || err != nil {
+		if done, err := w.batch.tree.add(w.cfg.Recipient, r, stored); done || err != nil {
 			return err
 		}
 	}
@@ -92,6 +80,10 @@ func (w *Writer) Tree(ctx context.Context, object []byte) (seal.ChunkID, error) 
 	if len(object) == 0 || len(object) > seal.MaxChunk {
 		return seal.ChunkID{}, fmt.Errorf("store tree object: %d bytes, 1 to %d are possible", len(object), seal.MaxChunk)
 	}
+	if !w.gate.enter(w.done) {
+		return seal.ChunkID{}, fmt.Errorf("store tree object: %w", w.cause())
+	}
+	defer w.gate.leave()
 	id, _, err := w.store(seal.KindTree, object)
 	if err != nil {
 		return seal.ChunkID{}, fmt.Errorf("store tree object: %w", err)

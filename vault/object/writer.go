@@ -30,7 +30,10 @@ type WriterConfig struct {
 	// CheckReceipt judges a holder's receipt; a holder whose receipt is refused
 	// counts as one that holds nothing. Nil accepts all.
 	CheckReceipt func(node ident.PublicKey, receipt ident.Signed, refs []shardrpc.Ref) error
-	Counters     *Counters // may be nil
+	// Stored is told of each new chunk and its stored bytes, by many goroutines at
+	// once. It must not wait. May be nil.
+	Stored   func(bytes int)
+	Counters *Counters // may be nil
 
 	// Enough is the least number of shards of each segment that have to be placed;
 	// 0 is k+1.
@@ -50,12 +53,12 @@ const (
 )
 
 // Writer makes one commit: File and Tree any number of times, from any number of
-// goroutines, then Flush, then Finish; or Abort. A failure to store ends the whole
-// commit: all calls then return its cause.
+// goroutines, then Flush, then Finish; or Abort. Checkpoint cuts off a commit before
+// and goes on with another one. A failure to store ends all of it: all calls then
+// return its cause.
 type Writer struct {
-	cfg     WriterConfig
-	coder   *erasure.Coder
-	targets *targets
+	cfg   WriterConfig
+	coder *erasure.Coder
 
 	// done ends when the commit fails or is over; cause tells why; fail makes it
 	// fail; after calls a function when done ends, until it is stopped.
@@ -70,19 +73,19 @@ type Writer struct {
 	sealed  *pool // segments
 	parity  *pool
 
-	seen seen
-	data packer
-	tree treePart
+	gate  gate // chunks that are being stored are inside
+	seen  seen
+	data  packer
+	batch *batch // the open commit; changed only while nobody is inside the gate
 
 	full  chan *segment // sealed segments, for the placing goroutines
 	ended chan struct{} // one for each of these that is through
 
 	group sync.WaitGroup // everything that the writer has started
 
-	mu     sync.Mutex
-	state  state
-	placed []placed // by segment number
-	stats  Stats
+	mu    sync.Mutex
+	state state
+	stats Stats
 }
 
 type state int
@@ -107,7 +110,7 @@ func NewWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 	size := int(seal.SealedSize(seal.TargetSize(cfg.Code.K), 1))
 	cores := runtime.GOMAXPROCS(0)
 	w := &Writer{
-		cfg: cfg, coder: coder, targets: newTargets(cfg.Placer),
+		cfg: cfg, coder: coder,
 		done:    ctx.Done(),
 		cause:   func() error { return context.Cause(ctx) },
 		fail:    fail,
@@ -117,11 +120,11 @@ func NewWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		scratch: newBigPool(scratchSize, cores+2),
 		sealed:  newBigPool(size, cfg.InFlight+1),
 		parity:  newBigPool(parityRows(cfg.Code)*size/cfg.Code.K, cfg.InFlight),
-		seen:    seen{ids: map[chunkName]struct{}{}},
 		data:    packer{lock: make(chan struct{}, 1)},
 		full:    make(chan *segment),
 		ended:   make(chan struct{}, cfg.InFlight),
 	}
+	w.batch = newBatch(Next{cfg.Nonce, cfg.Placer, cfg.CheckReceipt}, w.seen.turn())
 	for range cfg.InFlight {
 		w.group.Go(func() { w.placeAll(ctx) })
 	}
@@ -135,8 +138,8 @@ func (c WriterConfig) withDefaults() WriterConfig {
 	if c.Known == nil {
 		c.Known = func(seal.Kind, seal.ChunkID) bool { return false }
 	}
-	if c.CheckReceipt == nil {
-		c.CheckReceipt = func(ident.PublicKey, ident.Signed, []shardrpc.Ref) error { return nil }
+	if c.Stored == nil {
+		c.Stored = func(int) {}
 	}
 	if c.Enough == 0 {
 		c.Enough = min(c.Code.K+1, c.Code.N)
@@ -160,6 +163,14 @@ func (w *Writer) enter(ctx context.Context, in state) (_ context.Context, leave 
 	defer w.mu.Unlock()
 	if w.state != in {
 		return nil, nil, ErrFlushed
+	}
+	return w.join(ctx)
+}
+
+// join is enter in whatever state.
+func (w *Writer) join(ctx context.Context) (_ context.Context, leave func(), err error) {
+	if isOver(w.done) {
+		return nil, nil, w.cause()
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := w.after(func() { cancel(w.cause()) })
@@ -197,7 +208,7 @@ func (w *Writer) Flush(ctx context.Context) (dataSegments int, err error) {
 		w.fail(err)
 		return 0, fmt.Errorf("flush commit: %w", err)
 	}
-	return w.data.count, nil
+	return w.batch.count, nil
 }
 
 func (w *Writer) flush(ctx context.Context) error {

@@ -79,6 +79,8 @@ type ArchiveOptions struct {
 type Archiver struct {
 	Sink    Sink
 	Options ArchiveOptions
+
+	run atomic.Pointer[archiving] // the last call of Paths
 }
 
 const (
@@ -113,6 +115,7 @@ func (a *Archiver) Paths(ctx context.Context, paths []string) (seal.ChunkID, Sta
 	}
 	ctx, run.cancel = context.WithCancelCause(ctx)
 	defer run.cancel(nil)
+	a.run.Store(run)
 	root, err := run.paths(ctx, newSources(abs))
 	unread := run.unread.list()
 	if err == nil && run.found.Load() == 0 {
@@ -135,6 +138,7 @@ type archiving struct {
 	files, dirs, others, bytes, added atomic.Int64 // for Stats
 	found                             atomic.Int64 // what was given, or in it, and stored
 
+	root   *pendingDir
 	cancel context.CancelCauseFunc // ends the run; the context is handed down
 	jobs   chan fileJob
 	window chan struct{} // nodes that wait for an earlier one
@@ -157,6 +161,7 @@ func newArchiving(sink Sink, o ArchiveOptions) *archiving {
 		r.options.Now = time.Now
 	}
 	r.links.files = map[[2]uint64]*archivedLink{}
+	r.root = newPendingDir(r, nil, Node{})
 	return r
 }
 
@@ -171,14 +176,13 @@ func (r *archiving) paths(ctx context.Context, src *sources) (seal.ChunkID, erro
 			return nil
 		})
 	}
-	root := newPendingDir(r, nil, Node{})
-	r.walkSources(ctx, src, root)
+	r.walkSources(ctx, src, r.root)
 	close(r.jobs)
 	readers.Wait() // they return no error: failures go through r.fail
 	if ctx.Err() != nil {
 		return seal.ChunkID{}, fmt.Errorf("archive: %w", context.Cause(ctx))
 	}
-	return root.id, nil
+	return r.root.id, nil
 }
 
 // fail ends the run.

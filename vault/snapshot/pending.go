@@ -29,8 +29,9 @@ type pendingDir struct {
 type slot struct {
 	node  Node
 	known bool
-	keep  bool // false: there is no such node after all
-	way   bool // a directory that is only on the way to what was given
+	keep  bool        // false: there is no such node after all
+	way   bool        // a directory that is only on the way to what was given
+	dir   *pendingDir // of a directory; nil for others
 }
 
 // newPendingDir begins the root, or with a node the directory of that node.
@@ -39,8 +40,7 @@ func newPendingDir(run *archiving, parent *pendingDir, n Node) *pendingDir {
 	if parent != nil {
 		d.path = parent.path + "/" + string(n.Name)
 		d.level = parent.level + 1
-		d.slot = parent.reserveDir()
-		d.slot.node = n
+		d.slot = parent.reserveDir(&slot{node: n, dir: d})
 	}
 	return d
 }
@@ -52,13 +52,12 @@ func (d *pendingDir) reserve(ctx context.Context) *slot {
 	case d.run.window <- struct{}{}:
 	case <-ctx.Done():
 	}
-	return d.reserveDir()
+	return d.reserveDir(&slot{})
 }
 
 // reserveDir is the same for a directory, which is counted as waiting only when
 // the walk has left it: nothing waits for a directory that is being walked.
-func (d *pendingDir) reserveDir() *slot {
-	s := &slot{}
+func (d *pendingDir) reserveDir(s *slot) *slot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queue = append(d.queue, s)

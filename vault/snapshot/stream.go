@@ -45,7 +45,7 @@ func (a *Archiver) Stream(ctx context.Context, name string, r io.Reader) (seal.C
 
 // wrap puts one file into its directories and returns the root's tree object.
 func (r *archiving) wrap(ctx context.Context, parents []string, file Node) (seal.ChunkID, error) {
-	d := newPendingDir(r, nil, Node{})
+	d := r.root
 	all := []*pendingDir{d}
 	for _, name := range parents {
 		d = newPendingDir(r, d, r.plain(name, Dir, 0o755))
