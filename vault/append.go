@@ -85,18 +85,22 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 	if err != nil {
 		return Final{}, err
 	}
-	s.history.keepBody(l, body)
 	if err := s.history.next(e); err == nil {
 		s.history.add(l)
-		s.history.keep(e, encoded)
 		if e.Lane == s.charter.Owner {
 			err = s.applyBody(l, body)
 		}
 	}
-	if _, err := s.remember(); err != nil {
-		return Final{}, err
-	}
-	return Final{l, acks, len(s.charter.Members)}, s.dropDraft()
+	heads := s.history.heads()
+	s.later.do(func() error {
+		s.history.keepBody(l, body)
+		s.history.keep(e, encoded)
+		if _, err := s.home.remember(s.profile.Name, heads); err != nil {
+			return fmt.Errorf("remember the heads: %w", err)
+		}
+		return s.dropDraft()
+	})
+	return Final{l, acks, len(s.charter.Members)}, nil
 }
 
 // propose collects the votes of a quorum.
@@ -256,6 +260,7 @@ func (s *Session) resumeEntry(ctx context.Context, key ident.PrivateKey, signed 
 	if err != nil || e.Lane != key.Public() || e.Vault != s.vault || e.Height <= s.history.height(e.Lane) {
 		return s.dropDraft()
 	}
+	defer s.settle()
 	if _, err := s.offer(ctx, key, signed, body); err != nil {
 		if errors.Is(err, ErrNoQuorum) && !s.lockedSomewhere(e.Lane) {
 			s.warn("an interrupted run could not be finished (%v); its data is sent again", err)

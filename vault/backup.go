@@ -65,6 +65,7 @@ func (s *Session) Begin(ctx context.Context) (Standing, error) {
 		}
 		s.unlock = unlock
 	}
+	s.lookAhead()
 	st, err := s.Sync(ctx)
 	if err != nil {
 		return st, err
@@ -360,10 +361,7 @@ func (c *commit) takeOwn(l Link, b ledger.SnapshotBody, done object.Commit) erro
 	if err != nil {
 		return err
 	}
-	meta := segs[len(segs)-1].CID
-	err = errors.Join(c.index.AddSegments(l.CID, segs), c.index.AddCommit(l.CID, c.lane(), meta, done.Index))
-	if err != nil {
-		c.warn("the local index could not be written and will be rebuilt: %v", err)
-	}
+	c.history.introduce(l.CID, segs)
+	c.later.do(func() error { return c.index.AddOwn(l.CID, c.lane(), segs, done.Index) })
 	return nil
 }
