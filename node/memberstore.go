@@ -49,11 +49,7 @@ func translate(err error) error {
 
 // charter returns the charter of a vault of which this node is a member.
 func (p *parts) charter(vault ident.CID) (ledger.Charter, error) {
-	all, err := p.member.Charters(vault)
-	if err != nil {
-		return ledger.Charter{}, err
-	}
-	return ledger.VerifyFirstCharter(all[0])
+	return p.member.Charter(vault)
 }
 
 // Charters implements ledgerrpc.Reader.

@@ -67,7 +67,7 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 	if err != nil {
 		return Final{}, fmt.Errorf("offer entry: %w", err)
 	}
-	cert, err := s.propose(ctx, key, e, signed, body)
+	cert, c, err := s.propose(ctx, key, e, signed, body)
 	if err != nil {
 		return Final{}, fmt.Errorf("propose entry %d: %w", e.Height, err)
 	}
@@ -81,10 +81,7 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 	if err != nil {
 		return Final{}, err
 	}
-	l, err := s.verifyLink(encoded)
-	if err != nil {
-		return Final{}, err
-	}
+	l := Link{CID: e.CID(), Entry: e, Time: c.Time()}
 	if err := s.history.next(e); err == nil {
 		s.history.add(l)
 		if e.Lane == s.charter.Owner {
@@ -104,13 +101,13 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 }
 
 // propose collects the votes of a quorum.
-func (s *Session) propose(ctx context.Context, key ident.PrivateKey, e ledger.Entry, entry ident.Signed, body []byte) ([]byte, error) {
+func (s *Session) propose(ctx context.Context, key ident.PrivateKey, e ledger.Entry, entry ident.Signed, body []byte) ([]byte, ledger.Certificate, error) {
 	proposal, err := ledger.SignProposal(key, ledger.Proposal{
 		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height},
 		Entry: e.CID(),
 	})
 	if err != nil {
-		return nil, err
+		return nil, ledger.Certificate{}, err
 	}
 	n := len(s.charter.Members)
 	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
@@ -124,9 +121,9 @@ func (s *Session) propose(ctx context.Context, key ident.PrivateKey, e ledger.En
 		}
 	}
 	if len(votes) < ledger.Quorum(n) {
-		return nil, refusal(answers, len(votes), ledger.Quorum(n))
+		return nil, ledger.Certificate{}, refusal(answers, len(votes), ledger.Quorum(n))
 	}
-	return ledger.NewCertificate(votes, s.charter)
+	return ledger.MakeCertificate(votes, s.charter)
 }
 
 // voteOf asks one member for its vote; one that is behind is brought up to date

@@ -168,7 +168,7 @@ func TestResumeCertified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, err := s.propose(t.Context(), s.profile.Device, e, signed, body)
+	cert, _, err := s.propose(t.Context(), s.profile.Device, e, signed, body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func (v *vault) check(r request) (ledger.Effect, int64, error) {
 	var eff ledger.Effect
 	var before int64
 	err := v.read(func(x index) error {
-		known := &view{index: x, charter: v.charter, lane: r.entry.Lane}
+		known := &view{index: x, charter: v.charter, lane: r.entry.Lane, certs: &v.store.certs}
 		var err error
 		eff, err = ledger.CheckProposal(known, r.proposal, r.entry, r.body, v.store.cfg.Now())
 		before, _ = known.Numbered(r.entry.Lane, r.entry.Prev)

@@ -18,6 +18,15 @@ func (s *Store) Charters(vault ident.CID) ([]ident.Signed, error) {
 	return []ident.Signed{v.signed}, nil
 }
 
+// Charter returns the charter in force of a vault, as Charters verified it.
+func (s *Store) Charter(vault ident.CID) (ledger.Charter, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return ledger.Charter{}, err
+	}
+	return v.charter, nil
+}
+
 // Vaults returns the first charters of the vaults whose owner has an ID, sorted by
 // their CIDs, MaxOwned at most.
 func (s *Store) Vaults(owner [ident.HashSize]byte) []ident.Signed {

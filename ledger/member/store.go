@@ -25,6 +25,7 @@ type Store struct {
 	file os.FileInfo // of the database when it was opened
 
 	behind sync.WaitGroup // files that are being written
+	certs  certificates
 
 	mu     sync.RWMutex // guards vaults, and is held while one is accepted
 	vaults map[ident.CID]*vault
