@@ -67,21 +67,15 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 	if err != nil {
 		return Final{}, fmt.Errorf("offer entry: %w", err)
 	}
-	cert, c, err := s.propose(ctx, key, e, signed, body)
+	d, acks, err := s.decide(ctx, key, e, signed, body)
 	if err != nil {
-		return Final{}, fmt.Errorf("propose entry %d: %w", e.Height, err)
+		return Final{}, fmt.Errorf("append entry %d: %w", e.Height, err)
 	}
-	link := ledger.Link{V: 1, Entry: signed, Cert: cert, Body: body}
-	acks, err := s.certify(ctx, e, link)
-	if err != nil {
-		return Final{}, fmt.Errorf("certify entry %d: %w", e.Height, err)
-	}
-	link.Body = nil
-	encoded, err := link.Encode()
+	encoded, err := ledger.Link{V: 1, Entry: signed, Cert: d.cert}.Encode()
 	if err != nil {
 		return Final{}, err
 	}
-	l := Link{CID: e.CID(), Entry: e, Time: c.Time()}
+	l := Link{CID: e.CID(), Entry: e, Time: d.certificate.Time()}
 	if err := s.history.next(e); err == nil {
 		s.history.add(l)
 		if e.Lane == s.charter.Owner {
@@ -98,32 +92,6 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 		return s.dropDraft()
 	})
 	return Final{l, acks, len(s.charter.Members)}, nil
-}
-
-// propose collects the votes of a quorum.
-func (s *Session) propose(ctx context.Context, key ident.PrivateKey, e ledger.Entry, entry ident.Signed, body []byte) ([]byte, ledger.Certificate, error) {
-	proposal, err := ledger.SignProposal(key, ledger.Proposal{
-		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height},
-		Entry: e.CID(),
-	})
-	if err != nil {
-		return nil, ledger.Certificate{}, err
-	}
-	n := len(s.charter.Members)
-	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
-	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (ident.Signed, error) {
-		return s.voteOf(ctx, m, e, proposal, entry, body)
-	})
-	var votes []ident.Signed
-	for _, a := range answers {
-		if a.Err == nil {
-			votes = append(votes, a.Value)
-		}
-	}
-	if len(votes) < ledger.Quorum(n) {
-		return nil, ledger.Certificate{}, refusal(answers, len(votes), ledger.Quorum(n))
-	}
-	return ledger.MakeCertificate(votes, s.charter)
 }
 
 // voteOf asks one member for its vote; one that is behind is brought up to date
@@ -166,42 +134,6 @@ func (s *Session) bringUp(ctx context.Context, m ledger.Member, lane ident.Publi
 		}
 	}
 	return nil
-}
-
-// certify hands the certificate to all members and counts the acks. A member that
-// has not seen the proposal gets the whole link.
-func (s *Session) certify(ctx context.Context, e ledger.Entry, link ledger.Link) (acks int, err error) {
-	short, err := ledger.Link{Entry: link.Entry, Cert: link.Cert}.Encode()
-	if err != nil {
-		return 0, err
-	}
-	n := len(s.charter.Members)
-	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
-	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
-		signed, err := s.member(m).Certify(ctx, s.vault, link.Cert)
-		if err != nil && ctx.Err() == nil {
-			if err := s.bringUp(ctx, m, e.Lane); err != nil {
-				return struct{}{}, err
-			}
-			if err := s.member(m).Adopt(ctx, s.vault, short, link.Body); err != nil {
-				return struct{}{}, err
-			}
-			signed, err = s.member(m).Certify(ctx, s.vault, link.Cert)
-		}
-		if err != nil {
-			return struct{}{}, err
-		}
-		a, err := ledger.VerifyAck(signed, s.charter)
-		if err == nil && (a.Operator != m.Operator || a.Entry != e.CID()) {
-			err = ErrFork
-		}
-		return struct{}{}, err
-	})
-	acks = succeeded(answers)
-	if acks < ledger.Quorum(n) {
-		return acks, refusal(answers, acks, ledger.Quorum(n))
-	}
-	return acks, nil
 }
 
 // refusal says why too few members agreed: with the reason that most of them gave,
