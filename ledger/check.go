@@ -28,6 +28,13 @@ type View interface {
 	Refs(entry ident.CID) (Set, bool)
 }
 
+// CertificateView is a View that remembers certificates which have been verified: the
+// same few nodes hold the shards of entry after entry.
+type CertificateView interface {
+	// NodeCertificate is VerifyNodeCertificate.
+	NodeCertificate(s ident.Signed) (NodeCertificate, error)
+}
+
 // CheckProposal decides whether an honest member votes for e: nil and what e will
 // change, or the rule that it breaks. The signatures of p and e have been verified.
 // What else must hold is the member's own memory: that it has not voted for another

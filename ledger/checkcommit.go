@@ -17,7 +17,11 @@ func checkSnapshot(v View, e Entry, eff Effect, b SnapshotBody, now time.Time) e
 		}
 	}
 	ch := v.Charter()
-	holders, err := checkHolders(ch, b.Holders, now)
+	verify := VerifyNodeCertificate
+	if m, ok := v.(CertificateView); ok {
+		verify = m.NodeCertificate
+	}
+	holders, err := checkHolders(ch, b.Holders, now, verify)
 	if err != nil {
 		return err
 	}
@@ -34,11 +38,11 @@ func checkSnapshot(v View, e Entry, eff Effect, b SnapshotBody, now time.Time) e
 
 // checkHolders verifies the table of holders: admitted, of this network, valid now,
 // no node twice.
-func checkHolders(ch Charter, table []ident.Signed, now time.Time) ([]NodeCertificate, error) {
+func checkHolders(ch Charter, table []ident.Signed, now time.Time, verify func(ident.Signed) (NodeCertificate, error)) ([]NodeCertificate, error) {
 	holders := make([]NodeCertificate, 0, len(table))
 	seen := make(map[ident.PublicKey]bool, len(table))
 	for i, s := range table {
-		c, err := VerifyNodeCertificate(s)
+		c, err := verify(s)
 		if err == nil {
 			err = CheckHolder(ch, c, now)
 		}

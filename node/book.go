@@ -226,7 +226,8 @@ func (b *book) found(key store.Key, size int64) error {
 func (b *book) holdUntil() int64 { return b.now().Add(b.hold).UnixMilli() }
 
 // promise makes it durable that shards, all of which are in the book, are kept to
-// until at least, and then calls check, during which none of them is let go.
+// until at least, and then calls check, during which none of them is let go. For
+// shards that have just arrived nothing has to be written for that: see covered.
 func (b *book) promise(keys []store.Key, until time.Time, check func() error) error {
 	b.letting.RLock()
 	defer b.letting.RUnlock()
@@ -244,10 +245,49 @@ func (b *book) promise(keys []store.Key, until time.Time, check func() error) er
 			return fmt.Errorf("promise shard %v: %w", key, err)
 		}
 	}
-	if err := b.flush(); err != nil {
+	all, err := b.covered(keys, until)
+	if err == nil && !all {
+		err = b.flush()
+	}
+	if err != nil {
 		return err
 	}
 	return check()
+}
+
+// covered reports whether a crash that loses every change that is not on disk keeps
+// the shards to until all the same: what the book on disk says of each is long
+// enough, or it says nothing of it, so that the shard is found on the shelf and kept
+// as if it had just arrived.
+func (b *book) covered(keys []store.Key, until time.Time) (bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until.UnixMilli() > b.holdUntil() {
+		return false, nil
+	}
+	all := true
+	err := b.db.View(func(tx *bbolt.Tx) error {
+		shards := tx.Bucket(bucketShards)
+		for _, key := range keys {
+			if c, ok := b.writing[key]; ok && (c.gone || c.Until < until.UnixMilli()) {
+				all = false
+			}
+			v := shards.Get(encodeShardKey(key))
+			if v == nil {
+				continue
+			}
+			r, err := decodeRecord(v)
+			if err != nil {
+				return err
+			}
+			all = all && r.Until >= until.UnixMilli()
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("read book: %w", err)
+	}
+	return all, nil
 }
 
 // certified marks every shard of these segments as part of a certified entry.

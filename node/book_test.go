@@ -43,10 +43,38 @@ func shardKey(vault string, segment, i int) store.Key {
 
 var deviceA, deviceB = ledgertest.Key("a").Public(), ledgertest.Key("b").Public()
 
-// bookModel is what a book must say: what is there now, and what was when it was
-// last written.
+// bookModel is what a book must say: what is there now, what was when it was last
+// written, and how long shards were promised to be kept.
 type bookModel struct {
 	now, flushed map[store.Key]record
+	promised     map[store.Key]int64
+}
+
+// promise keeps a shard that is known, and reports whether that has to be written
+// first: it has not, if what is on disk is enough, or nothing is and the shard will be
+// found.
+func (m *bookModel) promise(k store.Key, until, hold int64) (write bool) {
+	r := m.now[k]
+	r.Until = max(r.Until, until)
+	m.now[k] = r
+	m.promised[k] = max(m.promised[k], until)
+	old, written := m.flushed[k]
+	return until > hold || written && old.Until < until
+}
+
+// crash falls back to what is on disk. What was promised and is not there is found on
+// the shelf.
+func (m *bookModel) crash(t *rapid.T, b *book) {
+	m.now = maps.Clone(m.flushed)
+	for k, until := range m.promised {
+		if _, known := m.now[k]; !known {
+			m.now[k] = record{Size: 5, Until: b.holdUntil()}
+			must(t, b.found(k, 5))
+		}
+		if m.now[k].Until < until {
+			t.Fatalf("%v was promised until %d, and is kept until %d", k, until, m.now[k].Until)
+		}
+	}
 }
 
 // check compares everything that a book says with the model.
@@ -119,7 +147,7 @@ func TestBookAgainstModel(t *testing.T) {
 		}
 		b := open()
 		defer func() { b.close() }()
-		m := &bookModel{map[store.Key]record{}, map[store.Key]record{}}
+		m := &bookModel{map[store.Key]record{}, map[store.Key]record{}, map[store.Key]int64{}}
 		flushed := func() { m.flushed = maps.Clone(m.now) }
 		key := rapid.SampledFrom(keys)
 		t.Repeat(map[string]func(*rapid.T){
@@ -155,16 +183,13 @@ func TestBookAgainstModel(t *testing.T) {
 			},
 			"promise": func(t *rapid.T) {
 				k, until := key.Draw(t, "key"), clock.now().Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "days"))*24*time.Hour)
-				r, known := m.now[k]
-				if known {
-					r.Until = max(r.Until, until.UnixMilli())
-					m.now[k] = r
-				}
+				_, known := m.now[k]
+				write := known && m.promise(k, until.UnixMilli(), b.holdUntil())
 				err := b.promise([]store.Key{k}, until, func() error { return nil })
 				if known != (err == nil) || !known && !errors.Is(err, store.ErrNotFound) {
 					t.Fatalf("promise of %v: %v", known, err)
 				}
-				if known {
+				if write {
 					flushed()
 				}
 			},
@@ -190,6 +215,7 @@ func TestBookAgainstModel(t *testing.T) {
 				}
 				if gone {
 					delete(m.now, k)
+					delete(m.promised, k)
 				}
 			},
 			"wait":  func(t *rapid.T) { clock.advance(time.Duration(rapid.IntRange(1, 6).Draw(t, "days")) * 24 * time.Hour) },
@@ -201,8 +227,8 @@ func TestBookAgainstModel(t *testing.T) {
 			},
 			"crash": func(t *rapid.T) {
 				must(t, b.db.Close())
-				m.now = maps.Clone(m.flushed)
 				b = open()
+				m.crash(t, b)
 			},
 			"pages": func(t *rapid.T) { m.checkPages(t, b); flushed() },
 			"":      func(t *rapid.T) { m.check(t, b, keys) },
@@ -234,6 +260,36 @@ func TestPromiseIsOnDiskFirst(t *testing.T) {
 		return nil
 	})
 	must(t, err)
+}
+
+// A promise that what is on disk keeps already, or what will be found on the shelf
+// does, writes nothing; one that goes further does.
+func TestPromiseOfWhatHasJustArrivedWritesNothing(t *testing.T) {
+	b, clock := newBook(t)
+	k := shardKey("v", 1, 0)
+	must(t, b.arrived(k, deviceA, nonce, 10))
+	pending := func() int { return len(b.pending) }
+	promise := func(d time.Duration) {
+		t.Helper()
+		must(t, b.promise([]store.Key{k}, clock.now().Add(d), func() error { return nil }))
+	}
+	promise(testHold)
+	if pending() != 1 {
+		t.Error("a shard that the book on disk does not know was written")
+	}
+	promise(testHold + time.Millisecond)
+	if pending() != 0 {
+		t.Error("promised for longer than what is found is kept, and not written")
+	}
+	clock.advance(time.Hour)
+	promise(testHold - 2*time.Hour)
+	if r, _, err := b.get(k); err != nil || pending() != 0 {
+		t.Errorf("%+v: %v", r, err)
+	}
+	promise(testHold)
+	if pending() != 0 {
+		t.Error("promised for longer than the book on disk says, and not written")
+	}
 }
 
 // Nobody is promised a shard that is being let go, and nobody lets go of what is

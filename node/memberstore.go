@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"holdfast/internal/ident"
+	"holdfast/internal/wire"
 	"holdfast/ledger"
 	"holdfast/ledger/member"
 	"holdfast/p2p/ledgerrpc"
@@ -48,11 +49,7 @@ func translate(err error) error {
 
 // charter returns the charter of a vault of which this node is a member.
 func (p *parts) charter(vault ident.CID) (ledger.Charter, error) {
-	all, err := p.member.Charters(vault)
-	if err != nil {
-		return ledger.Charter{}, err
-	}
-	return ledger.VerifyFirstCharter(all[0])
+	return p.member.Charter(vault)
 }
 
 // Charters implements ledgerrpc.Reader.
@@ -154,8 +151,9 @@ func (l *ledgers) Segments(ctx context.Context, vault ident.CID, nonce [16]byte,
 func (l *ledgers) Certify(ctx context.Context, vault ident.CID, certificate []byte) (ident.Signed, error) {
 	ack, err := l.signed(ctx, func(p *parts) (ident.Signed, error) {
 		ack, err := p.member.Certify(vault, certificate)
-		if err == nil {
-			l.mark(p, vault, certificate)
+		var c ledger.Certificate
+		if err == nil && wire.Decode(certificate, &c) == nil {
+			l.mark(p, vault, c.Entry)
 		}
 		return ack, err
 	})
@@ -176,50 +174,21 @@ func (l *ledgers) Adopt(ctx context.Context, vault ident.CID, link, body []byte)
 		if err := p.member.Adopt(vault, parsed); err != nil {
 			return err
 		}
-		l.mark(p, vault, parsed.Cert)
+		l.mark(p, vault, parsed.Entry.CID())
 		return nil
 	})
 }
 
 // mark tells the book which shards here belong to a certified entry. If that fails
 // they stay provisional, and the members are asked when their time has passed.
-func (l *ledgers) mark(p *parts, vault ident.CID, certificate []byte) {
-	segments, err := p.introduced(vault, certificate)
+func (l *ledgers) mark(p *parts, vault, entry ident.CID) {
+	segments, err := p.member.Brought(vault, entry)
 	if err == nil {
 		err = p.book.certified(vault, segments)
 	}
 	if err != nil {
 		l.log.Warn("shards of a certified entry not marked", "vault", vault.String(), "error", err)
 	}
-}
-
-// introduced returns the segments that a certified entry introduces.
-func (p *parts) introduced(vault ident.CID, certificate []byte) ([]ident.CID, error) {
-	charter, err := p.charter(vault)
-	if err != nil {
-		return nil, err
-	}
-	c, err := ledger.VerifyCertificate(certificate, charter)
-	if err != nil {
-		return nil, err
-	}
-	link, err := p.member.Link(vault, c.Entry)
-	if err != nil {
-		return nil, err
-	}
-	entry, err := ledger.VerifyEntry(link.Entry)
-	if err != nil {
-		return nil, err
-	}
-	effect, err := ledger.ReadEffect(charter, entry, link.Body)
-	if err != nil {
-		return nil, err
-	}
-	var segments []ident.CID
-	for _, s := range effect.Segments {
-		segments = append(segments, s.CID)
-	}
-	return segments, nil
 }
 
 // AddPlacement implements ledgerrpc.Placer.

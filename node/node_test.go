@@ -323,7 +323,7 @@ func TestTwoNodes(t *testing.T) {
 	if !has(0) {
 		t.Error("a shard went before its time")
 	}
-	p.clock.advance(ReceiptHold + time.Hour)
+	p.clock.advance(bookHold + time.Hour)
 	must(t, p.nodes[0].sweeps.TriggerWait(ctx))
 	if has(0) || !has(1) {
 		t.Errorf("after its time the shard is there: %v; the other one: %v", has(0), has(1))

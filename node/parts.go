@@ -55,7 +55,7 @@ func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID)
 	if err != nil {
 		return err
 	}
-	if p.book, err = openBook(filepath.Join(dir, bookName), ReceiptHold, n.now); err != nil {
+	if p.book, err = openBook(filepath.Join(dir, bookName), bookHold, n.now); err != nil {
 		return err
 	}
 	p.member, err = n.openMember(dir, member.Config{

@@ -17,6 +17,11 @@ import (
 // docs/format.md asks for, so that a clock that is a little off breaks no promise.
 const ReceiptHold = 8 * 24 * time.Hour
 
+// bookHold is how long the book keeps what has arrived, or was found: a day more than
+// a receipt promises, so that the promise of one that is asked for within that day
+// is on disk already.
+const bookHold = ReceiptHold + 24*time.Hour
+
 // Receipt implements shardrpc.Session. The promise is on disk, and the shards are
 // looked for once more, before it is signed.
 func (s *session) Receipt(ctx context.Context, nonce shardrpc.Nonce, refs []shardrpc.Ref) (signed ident.Signed, err error) {

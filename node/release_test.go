@@ -71,7 +71,7 @@ const (
 // One row for each way in which members can answer. There are 4: f = 1, q = 3, and
 // n-q+f+1 = 3 must know nothing.
 func TestLettingGo(t *testing.T) {
-	long := ReceiptHold + time.Hour
+	long := bookHold + time.Hour
 	for name, c := range map[string]struct {
 		says          []ledger.State
 		edit          func(b *bench, says opinions, node ident.PublicKey, o opinion) // of the first
@@ -87,7 +87,7 @@ func TestLettingGo(t *testing.T) {
 		"one has certified it":       {says: []ledger.State{certified, unknown, unknown, unknown}, certain: true},
 		"the only one has certified": {says: []ledger.State{certified}, certain: true},
 		"certified and locked":       {says: []ledger.State{locked, certified}, certain: true},
-		"too early":                  {says: []ledger.State{unknown, unknown, unknown, unknown}, wait: ReceiptHold},
+		"too early":                  {says: []ledger.State{unknown, unknown, unknown, unknown}, wait: bookHold},
 		"a member's clock is behind": {says: []ledger.State{unknown, unknown, unknown}, edit: func(b *bench, says opinions, node ident.PublicKey, o opinion) {
 			o.clock = o.clock.Add(-2 * time.Hour)
 			says[node] = o
@@ -137,7 +137,7 @@ func TestSweepOfManyShards(t *testing.T) {
 		}
 	}
 	must(t, b.parts().book.certified(b.vault.ID(), []ident.CID{keys[0].Segment}))
-	b.clock.advance(ReceiptHold + time.Hour)
+	b.clock.advance(bookHold + time.Hour)
 	fresh := b.mustPut(s, segment(t, 1000, 99), 0)
 	w := &fakeWitnesses{vault: b.vault, says: b.say(unknown, unknown, unknown, unknown)}
 	must(t, b.releaser(w).sweep(t.Context()))
@@ -159,7 +159,7 @@ func TestPutWhileAsking(t *testing.T) {
 	b := newBench(t, 4)
 	s, g := b.session(), segment(t, 10_000, 1)
 	k := b.mustPut(s, g, 0)
-	b.clock.advance(ReceiptHold + time.Hour)
+	b.clock.advance(bookHold + time.Hour)
 	w := &busyWitnesses{fakeWitnesses{vault: b.vault, says: b.say(unknown, unknown, unknown, unknown)}, func() { b.mustPut(s, g, 0) }}
 	must(t, b.releaser(w).sweep(t.Context()))
 	if !b.has(k) {
@@ -172,7 +172,7 @@ func TestSweepWhilePutting(t *testing.T) {
 	b := newBench(t, 4)
 	s, g := b.session(), segment(t, 10_000, 1)
 	k := b.mustPut(s, g, 0)
-	b.clock.advance(ReceiptHold + time.Hour)
+	b.clock.advance(bookHold + time.Hour)
 	w := &fakeWitnesses{vault: b.vault, says: b.say(unknown, unknown, unknown, unknown)}
 	row, swept := bytes.NewReader(g.Rows[0]), false
 	err := s.Put(t.Context(), nonce, 0, g.Descriptor, readerFunc(func(p []byte) (int, error) {
@@ -209,7 +209,7 @@ func TestSweepWithoutVolumeOrCharter(t *testing.T) {
 	w := &fakeWitnesses{vault: b.vault, says: b.say(unknown, unknown, unknown, unknown)}
 	k := shardKey("no charter", 1, 0)
 	must(t, b.parts().book.arrived(k, deviceA, nonce, 1))
-	b.clock.advance(ReceiptHold + time.Hour)
+	b.clock.advance(bookHold + time.Hour)
 	must(t, b.releaser(w).sweep(t.Context()))
 	if _, known := b.record(k); !known {
 		t.Error("a shard of a vault without a charter was let go")

@@ -98,9 +98,8 @@ func TestReceiptSaysWhatIsKept(t *testing.T) {
 		r.Time != ledger.Millis(b.clock.now()) || r.Until != ledger.Millis(b.clock.now().Add(ReceiptHold)) {
 		t.Errorf("%+v", r)
 	}
-	for i, extended := range map[int]bool{0: true, 1: false, 2: true} {
-		rec, _ := b.record(g.Key(b.vault.ID(), i))
-		if (rec.Until == r.Until) != extended {
+	for i := range 3 {
+		if rec, _ := b.record(g.Key(b.vault.ID(), i)); rec.Until < r.Until {
 			t.Errorf("shard %d is kept until %d", i, rec.Until)
 		}
 	}

@@ -67,62 +67,31 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 	if err != nil {
 		return Final{}, fmt.Errorf("offer entry: %w", err)
 	}
-	cert, err := s.propose(ctx, key, e, signed, body)
+	d, acks, err := s.decide(ctx, key, e, signed, body)
 	if err != nil {
-		return Final{}, fmt.Errorf("propose entry %d: %w", e.Height, err)
+		return Final{}, fmt.Errorf("append entry %d: %w", e.Height, err)
 	}
-	link := ledger.Link{V: 1, Entry: signed, Cert: cert, Body: body}
-	acks, err := s.certify(ctx, e, link)
-	if err != nil {
-		return Final{}, fmt.Errorf("certify entry %d: %w", e.Height, err)
-	}
-	link.Body = nil
-	encoded, err := link.Encode()
+	encoded, err := ledger.Link{V: 1, Entry: signed, Cert: d.cert}.Encode()
 	if err != nil {
 		return Final{}, err
 	}
-	l, err := s.verifyLink(encoded)
-	if err != nil {
-		return Final{}, err
-	}
-	s.history.keepBody(l, body)
+	l := Link{CID: e.CID(), Entry: e, Time: d.certificate.Time()}
 	if err := s.history.next(e); err == nil {
 		s.history.add(l)
-		s.history.keep(e, encoded)
 		if e.Lane == s.charter.Owner {
 			err = s.applyBody(l, body)
 		}
 	}
-	if _, err := s.remember(); err != nil {
-		return Final{}, err
-	}
-	return Final{l, acks, len(s.charter.Members)}, s.dropDraft()
-}
-
-// propose collects the votes of a quorum.
-func (s *Session) propose(ctx context.Context, key ident.PrivateKey, e ledger.Entry, entry ident.Signed, body []byte) ([]byte, error) {
-	proposal, err := ledger.SignProposal(key, ledger.Proposal{
-		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height},
-		Entry: e.CID(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	n := len(s.charter.Members)
-	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
-	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (ident.Signed, error) {
-		return s.voteOf(ctx, m, e, proposal, entry, body)
-	})
-	var votes []ident.Signed
-	for _, a := range answers {
-		if a.Err == nil {
-			votes = append(votes, a.Value)
+	heads := s.history.heads()
+	s.later.do(func() error {
+		s.history.keepBody(l, body)
+		s.history.keep(e, encoded)
+		if _, err := s.home.remember(s.profile.Name, heads); err != nil {
+			return fmt.Errorf("remember the heads: %w", err)
 		}
-	}
-	if len(votes) < ledger.Quorum(n) {
-		return nil, refusal(answers, len(votes), ledger.Quorum(n))
-	}
-	return ledger.NewCertificate(votes, s.charter)
+		return s.dropDraft()
+	})
+	return Final{l, acks, len(s.charter.Members)}, nil
 }
 
 // voteOf asks one member for its vote; one that is behind is brought up to date
@@ -167,42 +136,6 @@ func (s *Session) bringUp(ctx context.Context, m ledger.Member, lane ident.Publi
 	return nil
 }
 
-// certify hands the certificate to all members and counts the acks. A member that
-// has not seen the proposal gets the whole link.
-func (s *Session) certify(ctx context.Context, e ledger.Entry, link ledger.Link) (acks int, err error) {
-	short, err := ledger.Link{Entry: link.Entry, Cert: link.Cert}.Encode()
-	if err != nil {
-		return 0, err
-	}
-	n := len(s.charter.Members)
-	wait := quorumWait{Enough: ledger.Quorum(n), Grace: writeGrace, Limit: writeLimit}
-	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
-		signed, err := s.member(m).Certify(ctx, s.vault, link.Cert)
-		if err != nil && ctx.Err() == nil {
-			if err := s.bringUp(ctx, m, e.Lane); err != nil {
-				return struct{}{}, err
-			}
-			if err := s.member(m).Adopt(ctx, s.vault, short, link.Body); err != nil {
-				return struct{}{}, err
-			}
-			signed, err = s.member(m).Certify(ctx, s.vault, link.Cert)
-		}
-		if err != nil {
-			return struct{}{}, err
-		}
-		a, err := ledger.VerifyAck(signed, s.charter)
-		if err == nil && (a.Operator != m.Operator || a.Entry != e.CID()) {
-			err = ErrFork
-		}
-		return struct{}{}, err
-	})
-	acks = succeeded(answers)
-	if acks < ledger.Quorum(n) {
-		return acks, refusal(answers, acks, ledger.Quorum(n))
-	}
-	return acks, nil
-}
-
 // refusal says why too few members agreed: with the reason that most of them gave,
 // if they gave one, else that they are out of reach.
 func refusal[T any](answers []answer[T], have, need int) error {
@@ -216,7 +149,10 @@ func refusal[T any](answers []answer[T], have, need int) error {
 	return fmt.Errorf("%w: %d of the %d needed agreed: %w", ErrNoQuorum, have, need, said)
 }
 
+// keepDraft writes a draft. What is left to do for the entry before it, the removal
+// of its own draft among that, is done first.
 func (s *Session) keepDraft(d draft) error {
+	s.settle()
 	data, err := wire.Encode(d)
 	if err != nil {
 		return err
@@ -256,6 +192,7 @@ func (s *Session) resumeEntry(ctx context.Context, key ident.PrivateKey, signed 
 	if err != nil || e.Lane != key.Public() || e.Vault != s.vault || e.Height <= s.history.height(e.Lane) {
 		return s.dropDraft()
 	}
+	defer s.settle()
 	if _, err := s.offer(ctx, key, signed, body); err != nil {
 		if errors.Is(err, ErrNoQuorum) && !s.lockedSomewhere(e.Lane) {
 			s.warn("an interrupted run could not be finished (%v); its data is sent again", err)

@@ -96,6 +96,7 @@ func (s *Session) Begin(ctx context.Context) (Standing, error) {
 		}
 		s.unlock = unlock
 	}
+	s.lookAhead()
 	st, err := s.Sync(ctx)
 	if err != nil {
 		return st, err

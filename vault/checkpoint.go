@@ -116,6 +116,7 @@ func (c *commit) checkpoint(ctx context.Context, over <-chan struct{}) error {
 	if err := c.takeOwn(final.Link, p.body, p.done); err != nil {
 		return fmt.Errorf("make checkpoint: %w", err)
 	}
+	c.settle()
 	p.part.Forget() // the index has it
 	c.growth.kept.Store(p.part.Stats().Stored)
 	c.last = final.Link.CID

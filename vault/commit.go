@@ -279,20 +279,17 @@ func (r *round) body(done object.Commit, sealed []byte, refs ledger.Raw) (ledger
 	return b, nil
 }
 
-// takeOwn enters the commit into the local index: from here on its chunks are known.
-// The index is a cache: the entry counts whether or not this succeeds.
+// takeOwn enters the commit into the local index, behind the answer: after settle its
+// chunks are known. The index is a cache: the entry counts whether or not this succeeds.
 func (c *commit) takeOwn(l Link, b ledger.SnapshotBody, done object.Commit) error {
 	segs, err := c.segmentsOf(l, b, int64(len(c.before.segments)))
 	if err != nil {
 		return err
 	}
-	meta := segs[len(segs)-1].CID
-	err = errors.Join(c.index.AddSegments(l.CID, segs), c.index.AddCommit(l.CID, c.lane(), meta, done.Index))
-	if err != nil {
-		c.warn("the local index could not be written and will be rebuilt: %v", err)
-	}
+	c.history.introduce(l.CID, segs)
+	c.later.do(func() error { return c.index.AddOwn(l.CID, c.lane(), segs, done.Index) })
 	c.before.segments = append(c.before.segments, segs...)
-	c.before.metas[l.CID] = meta
+	c.before.metas[l.CID] = segs[len(segs)-1].CID
 	for _, seg := range segs {
 		c.seen.add(seg.CID)
 	}

@@ -5,21 +5,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
 	"holdfast/ledger"
+	"holdfast/vault/index"
 )
 
 // Link is an entry that a quorum has certified, as this machine has verified it.
 type Link struct {
-	CID    ident.CID
-	Signed ident.Signed
-	Entry  ledger.Entry
-	Cert   ledger.Raw // the certificate as it came
-	Time   time.Time  // median of the members' clocks
+	CID   ident.CID
+	Entry ledger.Entry
+	Time  time.Time // median of the members' clocks
 }
 
 // history is this machine's verified view of the lanes: links in order, from height
@@ -29,7 +29,13 @@ type history struct {
 	dir    string
 	lanes  map[ident.PublicKey][]Link
 	grants map[ident.PublicKey]ledger.Grant
-	gone   map[ident.PublicKey]bool // revoked devices
+	signed map[ident.PublicKey]ident.Signed // the same, as the owner signed them
+	gone   map[ident.PublicKey]bool         // revoked devices
+
+	// introduced has the segments of the entries whose bodies were read once, without
+	// their descriptors: of each lane those up to some height.
+	introduced map[ident.CID][]index.Segment
+	unwritten  int // entries that are not in the summary on disk, or not all of it
 }
 
 const (
@@ -40,9 +46,28 @@ const (
 
 func newHistory(dir string) *history {
 	return &history{
-		dir: dir, lanes: map[ident.PublicKey][]Link{},
+		dir: dir, lanes: map[ident.PublicKey][]Link{}, signed: map[ident.PublicKey]ident.Signed{},
 		grants: map[ident.PublicKey]ledger.Grant{}, gone: map[ident.PublicKey]bool{},
+		introduced: map[ident.CID][]index.Segment{},
 	}
+}
+
+func (h *history) enrol(g ledger.Grant, signed ident.Signed) {
+	h.grants[g.Device], h.signed[g.Device] = g, signed
+}
+
+// introduce notes what an entry introduced. All that stands before it in its lane is
+// noted already.
+func (h *history) introduce(entry ident.CID, segs []index.Segment) {
+	if _, known := h.introduced[entry]; known {
+		return
+	}
+	light := slices.Clone(segs)
+	for i := range light {
+		light[i].Descriptor = nil
+	}
+	h.introduced[entry] = light
+	h.unwritten++
 }
 
 func (h *history) height(lane ident.PublicKey) int64 { return int64(len(h.lanes[lane])) }
@@ -64,6 +89,17 @@ func (h *history) head(lane ident.PublicKey) (Link, bool) {
 	return links[len(links)-1], true
 }
 
+// heads returns the newest link of each lane.
+func (h *history) heads() map[ident.PublicKey]Link {
+	out := map[ident.PublicKey]Link{}
+	for lane := range h.lanes {
+		if l, ok := h.head(lane); ok {
+			out[lane] = l
+		}
+	}
+	return out
+}
+
 func (h *history) above(lane ident.PublicKey, height int64) []Link {
 	links := h.lanes[lane]
 	return links[min(int64(len(links)), height):]
@@ -79,7 +115,10 @@ func (h *history) next(e ledger.Entry) error {
 }
 
 // add takes in a verified link that follows the head of its lane.
-func (h *history) add(l Link) { h.lanes[l.Entry.Lane] = append(h.lanes[l.Entry.Lane], l) }
+func (h *history) add(l Link) {
+	h.lanes[l.Entry.Lane] = append(h.lanes[l.Entry.Lane], l)
+	h.unwritten++
+}
 
 func (h *history) laneDir(lane ident.PublicKey) string {
 	return filepath.Join(h.dir, laneName, lane.String())

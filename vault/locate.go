@@ -70,14 +70,16 @@ func (s *Session) segmentsOf(l Link, b ledger.SnapshotBody, first int64) ([]inde
 }
 
 // numbered is a lane's segments by their numbers, as its entries introduce them.
+// What loadIndex returns is without descriptors; these are in the index.
 type numbered struct {
 	segments []index.Segment
 	metas    map[ident.CID]ident.CID // entry -> its metadata segment
 }
 
-// laneSegments reads the bodies of a lane up to a height and enters its segments
-// into the index.
+// laneSegments reads the bodies of a lane up to a height, all of them, and enters
+// its segments into the index.
 func (s *Session) laneSegments(ctx context.Context, lane ident.PublicKey, upto int64) (numbered, error) {
+	s.settle()
 	out := numbered{metas: map[ident.CID]ident.CID{}}
 	for _, l := range s.history.lanes[lane][:min(upto, s.history.height(lane))] {
 		if l.Entry.Kind != ledger.KindSnapshot {
@@ -104,37 +106,83 @@ func (s *Session) laneSegments(ctx context.Context, lane ident.PublicKey, upto i
 	return out, nil
 }
 
+// introducedBy returns what an entry introduced. Its body is read once in this
+// machine's life; first is the number of its first segment in the lane.
+func (s *Session) introducedBy(ctx context.Context, l Link, first int64) ([]index.Segment, error) {
+	if segs, known := s.history.introduced[l.CID]; known {
+		return segs, nil
+	}
+	segs, err := s.fullSegments(ctx, l, first)
+	if err == nil {
+		s.history.introduce(l.CID, segs)
+	}
+	return segs, err
+}
+
+// fullSegments reads an entry's body.
+func (s *Session) fullSegments(ctx context.Context, l Link, first int64) ([]index.Segment, error) {
+	b, err := s.snapshotBody(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return s.segmentsOf(l, b, first)
+}
+
 // loadIndex makes sure that the index knows every chunk of a lane up to a height: it
 // reads the index parts that it has not taken in yet, from the nodes. Parts that are
 // out of reach are in missing, and the rest goes on.
 func (s *Session) loadIndex(ctx context.Context, r *object.Reader, lane ident.PublicKey, upto int64) (n numbered, missing, err error) {
-	n, err = s.laneSegments(ctx, lane, upto)
+	s.settle()
+	n = numbered{metas: map[ident.CID]ident.CID{}}
+	var entries []ident.CID
+	links := s.history.lanes[lane][:min(upto, s.history.height(lane))]
+	for _, l := range links {
+		entries = append(entries, l.CID)
+	}
+	done, err := s.index.DoneAll(entries)
 	if err != nil {
 		return n, nil, err
 	}
-	for _, l := range s.history.lanes[lane][:min(upto, s.history.height(lane))] {
-		meta, ok := n.metas[l.CID]
-		if !ok {
+	for i, l := range links {
+		if l.Entry.Kind != ledger.KindSnapshot {
 			continue
 		}
-		done, err := s.index.Done(l.CID)
+		first := int64(len(n.segments))
+		segs, err := s.introducedBy(ctx, l, first)
 		if err != nil {
 			return n, nil, err
 		}
-		if done {
+		n.segments = append(n.segments, segs...)
+		n.metas[l.CID] = segs[len(segs)-1].CID
+		if done[i] {
 			continue
 		}
-		x, err := r.Index(ctx, meta)
+		absent, err := s.takeInIndex(ctx, r, l, first)
 		if err != nil {
-			if ctx.Err() != nil {
-				return n, nil, err
-			}
-			missing = errors.Join(missing, fmt.Errorf("index of entry %.8s: %w", l.CID.Hex(), err))
-			continue
-		}
-		if err := s.index.AddCommit(l.CID, lane, meta, x); err != nil {
 			return n, nil, err
 		}
+		missing = errors.Join(missing, absent)
 	}
 	return n, missing, nil
+}
+
+// takeInIndex enters one entry's segments and chunks into the index. What is out of
+// reach is absent.
+func (s *Session) takeInIndex(ctx context.Context, r *object.Reader, l Link, first int64) (absent, err error) {
+	segs, err := s.fullSegments(ctx, l, first)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.index.AddSegments(l.CID, segs); err != nil {
+		return nil, err
+	}
+	meta := segs[len(segs)-1].CID
+	x, err := r.Index(ctx, meta)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return fmt.Errorf("index of entry %.8s: %w", l.CID.Hex(), err), nil
+	}
+	return nil, s.index.AddCommit(l.CID, l.Entry.Lane, meta, x)
 }

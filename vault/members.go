@@ -129,7 +129,8 @@ func (s *Session) Sync(ctx context.Context) (Standing, error) {
 		}
 	}
 	s.complete(ctx, answers)
-	st.Older, err = s.remember()
+	s.settle()
+	st.Older, err = s.home.remember(s.profile.Name, s.history.heads())
 	s.heard = answers
 	return st, err
 }
@@ -210,7 +211,7 @@ func (s *Session) catchUp(ctx context.Context, m ledger.Member, lane ident.Publi
 		if err != nil {
 			return err
 		}
-		link, err := ledger.Link{Entry: l.Signed, Cert: l.Cert}.Encode()
+		link, err := s.encodedLink(ctx, l)
 		if err != nil {
 			return err
 		}
@@ -219,6 +220,30 @@ func (s *Session) catchUp(ctx context.Context, m ledger.Member, lane ident.Publi
 		}
 	}
 	return nil
+}
+
+// encodedLink returns an entry with its certificate as it came, from the cache or
+// from a member.
+func (s *Session) encodedLink(ctx context.Context, l Link) ([]byte, error) {
+	is := func(p []byte) bool {
+		got, err := s.verifyLink(p)
+		return err == nil && got.CID == l.CID
+	}
+	if p := s.history.cached(l.Entry.Lane, l.Entry.Height); p != nil && is(p) {
+		return p, nil
+	}
+	var failed error
+	for _, m := range s.charter.Members {
+		links, err := s.member(m).Links(ctx, s.vault, l.Entry.Lane, l.Entry.Height, 1)
+		if err == nil && len(links) == 1 && is(links[0]) {
+			return links[0], nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, fmt.Errorf("fetch entry %.8s: %w: %w", l.CID.Hex(), ErrNetwork, failed)
 }
 
 // Body returns an entry's body, from the cache or from a member, checked by its CID.

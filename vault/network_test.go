@@ -28,13 +28,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // merchant is one machine of a merchant, with the kit of its vault.
 type merchant struct {
-	t    *testing.T
+	t    testing.TB
 	net  *testnet.Network
 	home vault.Home
 	kit  vault.Kit
 }
 
-func newNetwork(t *testing.T, nodes, operators int) *testnet.Network {
+func newNetwork(t testing.TB, nodes, operators int) *testnet.Network {
 	t.Helper()
 	n, err := testnet.InProcess(t.Context(), testnet.Config{Dir: t.TempDir(), Nodes: nodes, Operators: operators})
 	if err != nil {
@@ -48,7 +48,7 @@ func newNetwork(t *testing.T, nodes, operators int) *testnet.Network {
 	return n
 }
 
-func emptyMachine(t *testing.T, n *testnet.Network) *merchant {
+func emptyMachine(t testing.TB, n *testnet.Network) *merchant {
 	dir := t.TempDir()
 	return &merchant{t: t, net: n, home: vault.Home{Dir: filepath.Join(dir, "home"), Cache: filepath.Join(dir, "cache")}}
 }
@@ -57,7 +57,7 @@ func (m *merchant) options() vault.Options {
 	return vault.Options{Warn: func(text string) { m.t.Log("warning:", text) }}
 }
 
-func createVault(t *testing.T, n *testnet.Network) *merchant {
+func createVault(t testing.TB, n *testnet.Network) *merchant {
 	t.Helper()
 	m := emptyMachine(t, n)
 	_, _, err := m.home.Create(t.Context(), vault.Create{

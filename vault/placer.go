@@ -1,9 +1,7 @@
 package vault
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/zeebo/blake3"
@@ -87,37 +85,6 @@ func (p *placer) Spare(segment, shard int, failed map[ident.PublicKey]bool) (ide
 	}
 	placed[shard] = placement.None
 	return ident.PublicKey{}, false
-}
-
-// findNodes returns the nodes that are up, and fails at once if they cannot hold
-// enough shards of a segment for a commit to be acknowledged.
-func (s *Session) findNodes(ctx context.Context) ([]p2p.Node, error) {
-	nodes, missing, err := s.lookAround(ctx)
-	if missing > 0 && ctx.Err() == nil {
-		nodes, missing, err = s.lookAround(ctx) // one that was only slow is found now
-	}
-	if err != nil {
-		return nil, err
-	}
-	if missing > 0 {
-		return nil, fmt.Errorf("%w: operators missing to store anything: %d", ErrTooFewNodes, missing)
-	}
-	return nodes, nil
-}
-
-// lookAround asks once who is up, and says how many operators are missing.
-func (s *Session) lookAround(ctx context.Context) (nodes []p2p.Node, missing int, err error) {
-	nodes, err = s.host.Nodes(ctx)
-	if err != nil && len(nodes) == 0 {
-		return nil, s.leastOperators(), fmt.Errorf("%w: %w", ErrNetwork, err)
-	}
-	operators := map[ident.PublicKey]bool{}
-	for _, n := range nodes {
-		if s.charter.Admits(n.Certificate.Operator) {
-			operators[n.Certificate.Operator] = true
-		}
-	}
-	return nodes, s.leastOperators() - len(operators), nil
 }
 
 // enough returns how many shards of a segment a commit needs so that k are left

@@ -47,7 +47,9 @@ type Session struct {
 
 	operators map[ident.PublicKey]ident.PublicKey // node -> operator, of all holders that entries name
 	unlock    func()
-	joined    bool // the host looks for others
+	later     later
+	survey    *survey // nil before the first look around
+	joined    bool    // the host looks for others
 }
 
 // ErrNoRight says that the device's grant does not cover what was asked.
@@ -122,6 +124,11 @@ func (s *Session) openIndex() (*index.Index, error) {
 // Close ends the session. What was acknowledged stays.
 func (s *Session) Close() error {
 	var err error
+	s.settle()
+	s.stopLooking()
+	if s.history != nil && s.history.unwritten >= summaryEvery {
+		s.writeSummary()
+	}
 	if s.unlock != nil {
 		s.unlock()
 	}
@@ -200,10 +207,10 @@ func (s *Session) readerOver(counters *object.Counters, holder func(ident.Public
 // rememberedName is the file in the profile that a rollback is noticed by.
 const rememberedName = "heads"
 
-// remember compares the heads with what this machine saw before, and keeps the
-// higher ones. It returns the lanes that have gone back.
-func (s *Session) remember() (older []string, err error) {
-	path := filepath.Join(s.home.vaultDir(s.profile.Name), rememberedName)
+// remember compares heads with what this machine saw before, and keeps the higher
+// ones. It returns the lanes that have gone back.
+func (h Home) remember(name string, heads map[ident.PublicKey]Link) (older []string, err error) {
+	path := filepath.Join(h.vaultDir(name), rememberedName)
 	old, err := readRemembered(path)
 	if err != nil {
 		return nil, err
@@ -213,7 +220,7 @@ func (s *Session) remember() (older []string, err error) {
 	changed := false
 	for _, r := range old.Lanes {
 		seen[r.Lane] = true
-		head, ok := s.history.head(r.Lane)
+		head, ok := heads[r.Lane]
 		switch {
 		case !ok || head.Entry.Height < r.Height:
 			older = append(older, r.Lane.String())
@@ -224,8 +231,8 @@ func (s *Session) remember() (older []string, err error) {
 		}
 		next.Lanes = append(next.Lanes, r)
 	}
-	for lane := range s.history.lanes {
-		if head, ok := s.history.head(lane); ok && !seen[lane] {
+	for lane, head := range heads {
+		if !seen[lane] {
 			next.Lanes = append(next.Lanes, rememberedLane{lane, head.Entry.Height, head.CID})
 			changed = true
 		}

@@ -8,8 +8,12 @@ import (
 	"holdfast/ledger"
 )
 
-// readHistory takes in what the cache holds, as far as it hangs together.
+// readHistory takes in what the cache holds: what was summarized as it is, what came
+// later as far as it hangs together.
 func (s *Session) readHistory() {
+	if err := s.readSummary(); err != nil {
+		s.options.Log.Debug("history is verified from its beginning", "reason", err)
+	}
 	lanes := append([]ident.PublicKey{s.charter.Owner}, s.history.cachedLanes()...)
 	for _, lane := range lanes {
 		for {
@@ -58,7 +62,7 @@ func (s *Session) verifyLink(encoded []byte) (Link, error) {
 	if err != nil {
 		return Link{}, err
 	}
-	return Link{CID: e.CID(), Signed: link.Entry, Entry: e, Cert: link.Cert, Time: cert.Time()}, nil
+	return Link{CID: e.CID(), Entry: e, Time: cert.Time()}, nil
 }
 
 // applyOwner reads an entry of the owner's lane: who is enrolled, who no more.
@@ -92,7 +96,7 @@ func (s *Session) applyBody(l Link, body []byte) error {
 		if err != nil {
 			return err
 		}
-		s.history.grants[g.Device] = g
+		s.history.enrol(g, b.Grant)
 	case ledger.KindRevoke:
 		b, err := ledger.ParseRevokeBody(body)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"sync"
 )
 
 // knownPart returns p, which has passed Validate, without the map keys that t does
@@ -12,7 +13,20 @@ import (
 // an array of empty maps would cost many times its length.
 func knownPart(p []byte, t reflect.Type) ([]byte, error) {
 	s := sieve{scanner{p: p}}
-	return s.known(make(shapes).of(t))
+	return s.known(shapeOf(t))
+}
+
+// shapesOfTypes remembers the shapes of types, which never change: to find them out
+// costs more than to read a small item.
+var shapesOfTypes sync.Map // reflect.Type -> *shape
+
+func shapeOf(t reflect.Type) *shape {
+	if x, ok := shapesOfTypes.Load(t); ok {
+		return x.(*shape)
+	}
+	x := make(shapes).of(t)
+	shapesOfTypes.Store(t, x)
+	return x
 }
 
 // sieve reads items along a shape, and returns what the shape knows of them.

@@ -65,7 +65,7 @@ func (v *vault) adopt(e ledger.Entry, l ledger.Link, eff ledger.Effect) error {
 		if err := x.putLink(e, l, eff, rec); err != nil {
 			return err
 		}
-		return x.putCertified(e, eff)
+		return errors.Join(x.putCertified(e, eff), x.bucket(heldBucket).Delete(e.CID().Bytes()))
 	})
 }
 
@@ -74,7 +74,7 @@ var errKnown = errors.New("entry is known")
 
 // heal writes the file of a certified entry again, if it is damaged.
 func (v *vault) heal(e ledger.Entry, l ledger.Link) error {
-	if _, _, err := v.dirs.readEntry(e.CID(), v.charter); err == nil {
+	if _, _, err := v.readEntry(e.CID()); err == nil {
 		return nil
 	}
 	v.store.cfg.Log.Warn("file of an entry is repaired", "vault", v.id, "entry", e.CID())

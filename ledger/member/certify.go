@@ -36,6 +36,7 @@ func (v *vault) certify(c ledger.Certificate, cert []byte) error {
 	var rec record
 	var e ledger.Entry
 	var l ledger.Link
+	held := false
 	err := v.read(func(x index) error {
 		var ok bool
 		var err error
@@ -52,6 +53,7 @@ func (v *vault) certify(c ledger.Certificate, cert []byte) error {
 		if e, err = ledger.VerifyEntry(l.Entry); err != nil {
 			return err
 		}
+		held = x.get(heldBucket, c.Entry.Bytes()) != nil
 		if rec.Certified {
 			return nil
 		}
@@ -60,7 +62,7 @@ func (v *vault) certify(c ledger.Certificate, cert []byte) error {
 	if err == nil {
 		err = c.Certifies(e)
 	}
-	if err == nil {
+	if err == nil && !held {
 		err = v.dirs.whole(c.Entry, rec.Size)
 	}
 	if err != nil || rec.Certified {
@@ -102,11 +104,11 @@ func (x index) follows(e ledger.Entry) error {
 	return nil
 }
 
-// advance makes an entry the head of its lane. The entry is in a file.
+// advance makes an entry the head of its lane. Its body is on the disk.
 func (v *vault) advance(e ledger.Entry, l ledger.Link, rec record) error {
 	var eff ledger.Effect
 	if e.Kind != ledger.KindSnapshot {
-		whole, _, err := v.dirs.readEntry(e.CID(), v.charter)
+		whole, _, err := v.readEntry(e.CID())
 		if err != nil {
 			return err
 		}
@@ -131,6 +133,9 @@ func (v *vault) advance(e ledger.Entry, l ledger.Link, rec record) error {
 	if err != nil {
 		return fmt.Errorf("certify entry: %w", err)
 	}
-	v.copyCert(e.CID(), p)
+	v.unsettled++
+	if v.unsettled >= settleAt {
+		v.settleBehind()
+	}
 	return nil
 }

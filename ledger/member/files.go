@@ -19,8 +19,8 @@ import (
 // dirs is where a vault's files are:
 //
 //	<vault hex>/charter/<number>       a charter, as signed
-//	<vault hex>/entry/<entry hex>      a link with the body, and with the certificate if it was adopted
-//	<vault hex>/entry/<entry hex>.cert a link with the certificate and without body
+//	<vault hex>/entry/<entry hex>      a link with the body, and with the certificate unless the body is large
+//	<vault hex>/entry/<entry hex>.cert a link with the certificate and without body, where the other has none
 //	<vault hex>/placement/<receipt hex> a later placement
 type dirs struct{ root, charter, entry, placement string }
 

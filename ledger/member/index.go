@@ -29,14 +29,15 @@ const (
 	revokedBucket    = "revoked"    // device -> entry CID
 	placementsBucket = "placements" // segment CID, shard -> time, receipt CID
 	receiptsBucket   = "receipts"   // receipt CID -> number of shards it is the newest for
-	unsettledBucket  = "unsettled"  // entry CID, whose certificate's file is not flushed
+	heldBucket       = "held"       // entry CID -> body, while it is in no file
+	unsettledBucket  = "unsettled"  // entry CID, certified and not among the files yet
 	aboutBucket      = "about"      // see about.go
 )
 
 func bucketNames() []string {
 	return []string{
 		entriesBucket, bodiesBucket, chainBucket, headsBucket, locksBucket, segmentsBucket, refsBucket, grantsBucket,
-		revokedBucket, placementsBucket, receiptsBucket, unsettledBucket, aboutBucket,
+		revokedBucket, placementsBucket, receiptsBucket, heldBucket, unsettledBucket, aboutBucket,
 	}
 }
 
@@ -46,7 +47,7 @@ type record struct {
 	Lane      ident.PublicKey `cbor:"lane"`
 	Height    int64           `cbor:"height"`
 	Count     int64           `cbor:"count"` // segments the lane has introduced up to and with it
-	Size      int64           `cbor:"size"`  // of its file
+	Size      int64           `cbor:"size"`  // of its file; 0 while the body is held
 	Link      []byte          `cbor:"link"`  // without body
 	Certified bool            `cbor:"certified,omitempty"`
 }

@@ -188,6 +188,12 @@ func TestDamagedFiles(t *testing.T) {
 	s := lane.Snapshot("one", 2)
 	cert := w.run(lane, s)
 	store, path := w.stores[0], w.entryFile(0, s.Entry.CID())
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an entry is among the files at once: %v", err)
+	}
+	if err := store.Settle(); err != nil {
+		t.Fatal(err)
+	}
 	good := must(os.ReadFile(path))
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

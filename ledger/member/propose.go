@@ -8,7 +8,8 @@ import (
 )
 
 // Propose judges a proposal and returns this member's vote. Before it signs, the
-// entry with its body is in a file and the lock is in the database, both flushed.
+// entry with its body and the lock are on the disk: in the database, by one
+// transaction, or a large body in a file.
 // The same proposal gets the same vote, whenever it is repeated; another entry at a
 // place that is locked is ErrLocked. What is refused because of where the lane
 // stands is a *StateError.
@@ -57,14 +58,21 @@ func (v *vault) vote(r request) (lock, error) {
 		return lock{}, err
 	}
 	link := ledger.Link{Entry: r.signed, Body: r.body}
-	size, err := v.dirs.writeEntry(r.entry.CID(), link)
-	if err != nil {
-		return lock{}, fmt.Errorf("keep entry: %w", err)
+	size := int64(0)
+	if len(r.body) > maxHeld {
+		if size, err = v.dirs.writeEntry(r.entry.CID(), link); err != nil {
+			return lock{}, fmt.Errorf("keep entry: %w", err)
+		}
 	}
 	l := lock{r.entry.CID(), ledger.Millis(v.store.cfg.Now())}
 	err = v.write(func(x index) error {
 		if err := x.putLock(r.proposal.Place, l); err != nil {
 			return err
+		}
+		if size == 0 {
+			if err := x.put(heldBucket, l.entry.Bytes(), r.body); err != nil {
+				return err
+			}
 		}
 		return x.putLink(r.entry, link, eff, record{Count: count, Size: size})
 	})
@@ -101,7 +109,7 @@ func (v *vault) check(r request) (ledger.Effect, int64, error) {
 	var eff ledger.Effect
 	var before int64
 	err := v.read(func(x index) error {
-		known := &view{index: x, charter: v.charter, lane: r.entry.Lane}
+		known := &view{index: x, charter: v.charter, lane: r.entry.Lane, certs: &v.store.certs}
 		var err error
 		eff, err = ledger.CheckProposal(known, r.proposal, r.entry, r.body, v.store.cfg.Now())
 		before, _ = known.Numbered(r.entry.Lane, r.entry.Prev)

@@ -18,6 +18,15 @@ func (s *Store) Charters(vault ident.CID) ([]ident.Signed, error) {
 	return []ident.Signed{v.signed}, nil
 }
 
+// Charter returns the charter in force of a vault, as Charters verified it.
+func (s *Store) Charter(vault ident.CID) (ledger.Charter, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return ledger.Charter{}, err
+	}
+	return v.charter, nil
+}
+
 // Vaults returns the first charters of the vaults whose owner has an ID, sorted by
 // their CIDs, MaxOwned at most.
 func (s *Store) Vaults(owner [ident.HashSize]byte) []ident.Signed {
@@ -104,7 +113,7 @@ func (s *Store) Link(vault, entry ident.CID) (ledger.Link, error) {
 	if err != nil {
 		return ledger.Link{}, err
 	}
-	whole, _, err := v.dirs.readEntry(entry, v.charter)
+	whole, _, err := v.readEntry(entry)
 	if err != nil {
 		return ledger.Link{}, err
 	}
@@ -132,7 +141,7 @@ func (s *Store) Body(vault, body ident.CID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, e, err := v.dirs.readEntry(entry, v.charter)
+	l, e, err := v.readEntry(entry)
 	if err == nil && e.Body != body {
 		err = fmt.Errorf("body %s: %w", body, ErrCorrupt)
 	}
@@ -140,6 +149,73 @@ func (s *Store) Body(vault, body ident.CID) ([]byte, error) {
 		return nil, err
 	}
 	return l.Body, nil
+}
+
+// readEntry returns an entry with its body, from the database or from its file.
+// Whatever is not what the name says, by digest and signature, is ErrCorrupt.
+func (v *vault) readEntry(id ident.CID) (ledger.Link, ledger.Entry, error) {
+	l, held, err := v.heldEntry(id)
+	if err != nil {
+		return ledger.Link{}, ledger.Entry{}, err
+	}
+	if !held {
+		return v.dirs.readEntry(id, v.charter)
+	}
+	l.Cert = nil
+	e, _, err := l.Verify(v.charter)
+	if err == nil && e.CID() != id {
+		err = fmt.Errorf("it is entry %s", e.CID())
+	}
+	if err != nil {
+		return ledger.Link{}, ledger.Entry{}, fmt.Errorf("entry %s: %w: %w", id, ErrCorrupt, err)
+	}
+	return l, e, nil
+}
+
+// heldEntry returns an entry whose body is in the database.
+func (v *vault) heldEntry(id ident.CID) (l ledger.Link, held bool, err error) {
+	err = v.read(func(x index) error {
+		p := x.get(heldBucket, id.Bytes())
+		if p == nil {
+			return nil
+		}
+		rec, ok, err := x.entry(id)
+		if err == nil && !ok {
+			err = fmt.Errorf("entry %s: %w", id, ErrCorrupt)
+		}
+		if err != nil {
+			return err
+		}
+		l, err = rec.link()
+		l.Body, held = slices.Clone(p), true
+		return err
+	})
+	return l, held, err
+}
+
+// Brought returns the segments that an entry introduces, by the body that was checked
+// when it came.
+func (s *Store) Brought(vault, entry ident.CID) ([]ident.CID, error) {
+	v, err := s.vault(vault)
+	if err != nil {
+		return nil, err
+	}
+	l, held, err := v.heldEntry(entry)
+	if err == nil && !held {
+		l, _, err = v.dirs.readEntry(entry, v.charter)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := ledger.ParseSnapshotBody(l.Body)
+	if err != nil {
+		return nil, nil // another kind: it brings none
+	}
+	out := make([]ident.CID, len(b.Segments))
+	for i, n := range b.Segments {
+		out[i] = ident.SumDagCBOR(n.Descriptor)
+	}
+	return out, nil
 }
 
 // Grant returns the newest grant of a device that is enrolled and not revoked.

@@ -1,11 +1,11 @@
 package member
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -152,7 +152,7 @@ func (x index) fromFiles(name string, key []byte) bool {
 		return ok && err == nil
 	}
 	switch name {
-	case locksBucket, unsettledBucket:
+	case locksBucket, heldBucket, unsettledBucket:
 		return false
 	case entriesBucket, refsBucket:
 		return certified(key)
@@ -184,6 +184,9 @@ func TestRebuild(t *testing.T) {
 	s.fill()
 	open := s.lane.Snapshot("voted for and never certified", 1)
 	if _, err := s.store.Propose(s.vault.ID(), open.Proposal, open.Signed, open.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.Settle(); err != nil {
 		t.Fatal(err)
 	}
 	before := s.dump()
@@ -270,7 +273,7 @@ func TestRebuildLeavesOutWhatIsDamaged(t *testing.T) {
 	}
 }
 
-// The copies of certificates are flushed now and then, and put right after a stop
+// Entries get among the files now and then, and are put right there after a stop
 // that was not clean.
 func TestSettle(t *testing.T) {
 	t.Parallel()
@@ -283,17 +286,21 @@ func TestSettle(t *testing.T) {
 		t.Errorf("%d unsettled", v.unsettled)
 	}
 	s.run(s.lane, s.lane.Snapshot("one more", 1))
-	if v.unsettled != 0 {
+	s.store.behind.Wait()
+	if v.unsettled != 0 || v.settling {
 		t.Errorf("%d unsettled after %d certificates", v.unsettled, settleAt)
 	}
-	s.run(s.lane, s.lane.Snapshot("last", 1))
-	cert := v.dirs.certPath(s.lane.Head)
-	good := must(os.ReadFile(cert))
-	// The process ends without Close; the copy did not reach the disk.
+	last := s.lane.Snapshot("last", 1)
+	s.run(s.lane, last)
+	path := v.dirs.entryPath(s.lane.Head)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the last entry is among the files at once: %v", err)
+	}
+	// The process ends without Close while it writes the file.
 	if err := s.store.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(cert, good[:10], 0o600); err != nil {
+	if err := os.WriteFile(path, last.Body[:10], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	temp := filepath.Join(v.dirs.entry, ".x.1.tmp")
@@ -301,8 +308,11 @@ func TestSettle(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.open()
-	if got := must(os.ReadFile(cert)); !reflect.DeepEqual(got, good) {
-		t.Error("the copy was not put right")
+	if want := must(s.vault.Link(last).Encode()); !bytes.Equal(must(os.ReadFile(path)), want) {
+		t.Error("the file was not put right")
+	}
+	if _, held, err := s.store.vaults[s.vault.ID()].heldEntry(last.Entry.CID()); err != nil || held {
+		t.Errorf("the database still holds the body: %v, %v", held, err)
 	}
 	if _, err := os.Stat(temp); err == nil {
 		t.Error("a temporary file is left")

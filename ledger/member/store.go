@@ -1,6 +1,7 @@
 package member
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,9 @@ type Store struct {
 	cfg  Config
 	db   *bolt.DB
 	file os.FileInfo // of the database when it was opened
+
+	behind sync.WaitGroup // files that are being written
+	certs  certificates
 
 	mu     sync.RWMutex // guards vaults, and is held while one is accepted
 	vaults map[ident.CID]*vault
@@ -105,7 +109,7 @@ func (s *Store) start() error {
 			return fmt.Errorf("database of version %x is not known", p)
 		}
 		clean = b.Get([]byte(storeClean)) != nil
-		return errors.Join(b.Put([]byte(storeVersion), []byte{databaseVersion}), b.Delete([]byte(storeClean)))
+		return errors.Join(b.Put([]byte(storeVersion), []byte{databaseVersion}), b.Delete([]byte(storeClean)), complete(tx))
 	})
 	if err == nil {
 		err = s.load()
@@ -119,6 +123,22 @@ func (s *Store) start() error {
 		}
 	}
 	return nil
+}
+
+// complete makes the bucket that vaults of an earlier version do not have.
+func complete(tx *bolt.Tx) error {
+	var vaults [][]byte
+	err := tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
+		if len(name) == ident.CIDSize {
+			vaults = append(vaults, bytes.Clone(name))
+		}
+		return nil
+	})
+	for _, name := range vaults {
+		_, made := tx.Bucket(name).CreateBucketIfNotExists([]byte(heldBucket))
+		err = errors.Join(err, made)
+	}
+	return err
 }
 
 func (s *Store) load() error {
@@ -144,10 +164,8 @@ func (s *Store) load() error {
 // Close flushes what is not, and ends the use of the folder. Nothing else may be
 // running or called any more.
 func (s *Store) Close() error {
-	var failed error
-	for _, v := range s.vaults {
-		failed = errors.Join(failed, v.settle())
-	}
+	s.behind.Wait()
+	failed := s.Settle()
 	if failed == nil {
 		failed = s.db.Update(func(tx *bolt.Tx) error {
 			return tx.Bucket([]byte(storeBucket)).Put([]byte(storeClean), []byte{1})

@@ -20,8 +20,11 @@ type vault struct {
 	forgotten bool // the locks under this vote key were lost
 	dirs      dirs
 
+	files sync.Mutex // held while files are written behind, and taken before mu
+
 	mu        sync.Mutex // held while the vault changes
-	unsettled int        // certificates whose files are not flushed
+	unsettled int        // certified entries that are not among the files
+	settling  bool       // they are being written
 }
 
 // newVault judges a first charter.

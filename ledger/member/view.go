@@ -14,10 +14,19 @@ type view struct {
 	index
 	charter ledger.Charter
 	lane    ident.PublicKey
+	certs   *certificates
 	err     error
 }
 
-var _ ledger.View = (*view)(nil)
+var (
+	_ ledger.View            = (*view)(nil)
+	_ ledger.CertificateView = (*view)(nil)
+)
+
+// NodeCertificate implements ledger.CertificateView.
+func (v *view) NodeCertificate(s ident.Signed) (ledger.NodeCertificate, error) {
+	return v.certs.verify(s)
+}
 
 func (v *view) failed(err error) bool {
 	v.err = errors.Join(v.err, err)

@@ -30,7 +30,19 @@ func (x *Index) AddCommit(entry ident.CID, lane ident.PublicKey, meta ident.CID,
 	return nil
 }
 
-func (x *Index) addCommit(entry ident.CID, lane ident.PublicKey, meta ident.CID, part seal.Index) error {
+// AddOwn takes in a commit that this device has just made: its segments, the last of
+// which is its metadata segment, and its index part; in one transaction if it is
+// small.
+func (x *Index) AddOwn(entry ident.CID, lane ident.PublicKey, segments []Segment, part seal.Index) error {
+	meta := segments[len(segments)-1].CID
+	if err := x.addCommit(entry, lane, meta, part, segments...); err != nil {
+		return fmt.Errorf("add commit of entry %v: %w", entry, err)
+	}
+	return nil
+}
+
+// addCommit is AddCommit, and adds segments with the first rows.
+func (x *Index) addCommit(entry ident.CID, lane ident.PublicKey, meta ident.CID, part seal.Index, segments ...Segment) error {
 	for _, c := range part.Chunks {
 		if int(c.Segment) >= len(part.Segments) {
 			return ErrCommit
@@ -42,6 +54,10 @@ func (x *Index) addCommit(entry ident.CID, lane ident.PublicKey, meta ident.CID,
 		rows = rows[len(batch):]
 		done := false
 		err := x.update(func(t tx) error {
+			if err := putSegments(t, entry, segments); err != nil {
+				return err
+			}
+			segments = nil
 			s, err := begin(t, claims(entry, lane, meta, part.Segments), entry)
 			if err != nil || s.done {
 				done = s.done

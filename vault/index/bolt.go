@@ -46,17 +46,27 @@ func openFile(path string, wait time.Duration) (f *file, err error) {
 	return f, nil
 }
 
-// prepare makes the tables, and refuses a file that is shorter than its own
-// account of itself.
+// prepare makes the tables that are missing, and refuses a file that is shorter than
+// its own account of itself.
 func (f *file) prepare() error {
 	info, err := os.Stat(f.path)
 	if err != nil {
 		return err
 	}
-	return f.db.Update(func(t *bolt.Tx) error {
+	missing := false
+	err = f.db.View(func(t *bolt.Tx) error {
 		if t.Size() > info.Size() {
 			return errUnusable
 		}
+		for _, name := range tables() {
+			missing = missing || t.Bucket([]byte(name)) == nil
+		}
+		return nil
+	})
+	if err != nil || !missing { // nothing is written, and flushed, for nothing
+		return err
+	}
+	return f.db.Update(func(t *bolt.Tx) error {
 		for _, name := range tables() {
 			if _, err := t.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err

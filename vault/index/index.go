@@ -81,6 +81,14 @@ func (x *Index) Close() error { return x.db.close() }
 // checkFormat signs an empty file, and refuses one that is signed otherwise.
 func (x *Index) checkFormat(vault ident.CID) error {
 	want := append([]byte{formatVersion}, vault.Bytes()...)
+	same := false
+	err := x.view(func(t tx) {
+		p, ok := get(t, tableState, keyFormat)
+		same = ok && string(p) == string(want)
+	})
+	if err != nil || same {
+		return err
+	}
 	return x.update(func(t tx) error {
 		p, ok := get(t, tableState, keyFormat)
 		switch {

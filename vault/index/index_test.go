@@ -332,3 +332,24 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 }
+
+// A commit of this device's own is there whole, segments and chunks, and is the same
+// as one that was taken in in two steps.
+func TestAddOwn(t *testing.T) {
+	each(t, func(t *testing.T, x *Index) {
+		segs := []Segment{{CID: cid("data"), Lane: lane(1)}, {CID: cid("meta"), Lane: lane(1), Number: 1, Meta: true}}
+		must(t, x.AddOwn(cid("entry"), lane(1), segs, part("data", 0, 10)))
+		for _, s := range segs {
+			if got, ok, err := x.Segment(s.CID); err != nil || !ok || got.Number != s.Number || got.Entry != cid("entry") {
+				t.Errorf("%+v, %v, %v", got, ok, err)
+			}
+		}
+		if place, ok := x.Own(seal.KindTree, chunk(1), lane(1)); !ok || place.Segment != cid("meta") {
+			t.Errorf("%+v, %v", place, ok)
+		}
+		done, err := x.DoneAll([]ident.CID{cid("entry"), cid("other")})
+		if err != nil || !done[0] || done[1] {
+			t.Errorf("%v, %v", done, err)
+		}
+	})
+}

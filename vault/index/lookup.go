@@ -79,6 +79,21 @@ func (x *Index) Done(entry ident.CID) (bool, error) {
 	return s.done, nil
 }
 
+// DoneAll is Done for many entries: one answer for each.
+func (x *Index) DoneAll(entries []ident.CID) ([]bool, error) {
+	done := make([]bool, len(entries))
+	err := x.view(func(t tx) {
+		for i, e := range entries {
+			s, _ := getProgress(t, e)
+			done[i] = s.done
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up %d entries: %w", len(entries), err)
+	}
+	return done, nil
+}
+
 type candidate struct {
 	Place
 	checked bool

@@ -15,21 +15,23 @@ const (
 // AddSegments takes in the segments that an entry introduced, or where their
 // shards are now: what was known of a segment before is replaced.
 func (x *Index) AddSegments(entry ident.CID, segments []Segment) error {
-	err := x.update(func(t tx) error {
-		for _, s := range segments {
-			s.Entry = entry
-			p, err := s.encode()
-			if err != nil {
-				return err
-			}
-			if err := put(t, tableSegments, string(s.CID.Bytes()), p); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := x.update(func(t tx) error { return putSegments(t, entry, segments) })
 	if err != nil {
 		return fmt.Errorf("add segments of entry %v: %w", entry, err)
+	}
+	return nil
+}
+
+func putSegments(t tx, entry ident.CID, segments []Segment) error {
+	for _, s := range segments {
+		s.Entry = entry
+		p, err := s.encode()
+		if err != nil {
+			return err
+		}
+		if err := put(t, tableSegments, string(s.CID.Bytes()), p); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"holdfast/p2p/rpc"
 	"holdfast/p2p/shardrpc"
@@ -21,7 +20,8 @@ var errLate = errors.New("the holder is slower than others")
 type gathering struct {
 	r     *Reader
 	t     *target
-	limit time.Duration
+	pace  *pace
+	size  int64 // of each answer
 	fetch func(ctx context.Context, slot, row int) error
 
 	mu     sync.Mutex
@@ -102,12 +102,13 @@ func (g *gathering) hasSpare() bool {
 func (g *gathering) try(ctx context.Context, slot, row int) bool {
 	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	late := time.AfterFunc(g.limit, func() {
-		if g.hasSpare() {
-			cancel(errLate)
-		}
-	})
-	defer late.Stop()
+	if g.hasSpare() {
+		defer g.pace.watch(g.size, 1, func() {
+			if g.hasSpare() {
+				cancel(errLate)
+			}
+		})()
+	}
 	err := g.fetch(attempt, slot, row)
 	if err != nil && ctx.Err() != nil {
 		return false // somebody else's failure, or the caller's wish

@@ -2,7 +2,6 @@ package object
 
 import (
 	"sync"
-	"time"
 
 	"holdfast/internal/ident"
 )
@@ -54,30 +53,4 @@ func (h *health) succeeded(node ident.PublicKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.nodes, node)
-}
-
-// pace says from when on an answer is late: after three times what answers of the
-// same length have taken on average, and never before the least.
-type pace struct {
-	least time.Duration
-
-	mu      sync.Mutex
-	perByte float64 // nanoseconds, a moving average
-}
-
-func (p *pace) limit(n int64) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return max(p.least, time.Duration(3*p.perByte*float64(n)))
-}
-
-func (p *pace) took(n int64, d time.Duration) {
-	const weight = 8
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := float64(d) / float64(max(1, n))
-	if p.perByte == 0 {
-		p.perByte = now
-	}
-	p.perByte += (now - p.perByte) / weight
 }

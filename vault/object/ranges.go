@@ -81,15 +81,15 @@ func (r *Reader) hedgedPiece(ctx context.Context, t *target, p piece) error {
 	defer stopDirect()
 	answer := make(chan error, 1)
 	go func() { answer <- r.fetchPiece(direct, t, p) }()
-	timer := time.NewTimer(r.rangePace.limit(int64(len(p.dst))))
-	defer timer.Stop()
+	late := make(chan struct{})
+	defer r.rangePace.watch(int64(len(p.dst)), int64(t.k()), func() { close(late) })()
 	select {
 	case err := <-answer:
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		return with(r.rebuildPiece(ctx, t, p), err)
-	case <-timer.C:
+	case <-late:
 	}
 	rebuilding, stopRebuilding := context.WithCancel(ctx)
 	defer stopRebuilding()
@@ -163,7 +163,7 @@ func (r *Reader) rebuildPiece(ctx context.Context, t *target, p piece) error {
 	for i := range slots {
 		slots[i] = make([]byte, len(p.dst))
 	}
-	g := &gathering{r: r, t: t, limit: r.rangePace.limit(int64(len(p.dst))), spare: spare}
+	g := &gathering{r: r, t: t, pace: &r.rangePace, size: int64(len(p.dst)), spare: spare}
 	g.fetch = func(ctx context.Context, slot, row int) error {
 		return r.fetchColumns(ctx, t, row, p.off, slots[slot])
 	}

@@ -28,8 +28,9 @@ type ReaderConfig struct {
 	// CacheSegments is how many whole segments are kept, besides some short ones; 0
 	// is 4.
 	CacheSegments int
-	// Hedge is how long a holder may take before another one is asked for the same
-	// bytes. It grows with what answers take on average. 0 is one second.
+	// Hedge is the least time that a holder gets before another one is asked for the
+	// same bytes; three times what answers of that length usually take, if that is
+	// more. 0 is 50 milliseconds for ranges and four times as long for whole rows.
 	Hedge time.Duration
 
 	// Fault is told of every holder that failed, and how: shardrpc.ErrLied is the
@@ -43,7 +44,12 @@ type ReaderConfig struct {
 
 const (
 	defaultCache = 4
-	defaultHedge = time.Second
+	defaultHedge = 50 * time.Millisecond
+	// rowPatience is how much longer a whole row may take than a range, at least.
+	rowPatience = 4
+	// firstHedge is how long is waited while it is not known what is usual, and by
+	// whoever has used up what hedging may cost.
+	firstHedge = time.Second
 	// wholeLimit is the longest segment that is fetched whole: a full one.
 	wholeLimit = 32 << 20
 	maxPadding = 255 // of its k rows
@@ -89,8 +95,9 @@ func NewReader(cfg ReaderConfig) *Reader {
 	if cfg.CacheSegments <= 0 {
 		cfg.CacheSegments = defaultCache
 	}
+	hedgeRows := cfg.Hedge
 	if cfg.Hedge <= 0 {
-		cfg.Hedge = defaultHedge
+		cfg.Hedge, hedgeRows = defaultHedge, rowPatience*defaultHedge
 	}
 	if cfg.Fault == nil {
 		cfg.Fault = func(ident.PublicKey, shardrpc.Ref, error) {}
@@ -99,13 +106,15 @@ func NewReader(cfg ReaderConfig) *Reader {
 		cfg.FalsePlace = func(index.Place, error) {}
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
+	extra := newAllowance()
 	r := &Reader{
 		cfg: cfg, health: newHealth(),
-		rowPace: pace{least: cfg.Hedge}, rangePace: pace{least: cfg.Hedge},
-		chunks: newPool(plainSize, max(plainBuffers, 2*runtime.GOMAXPROCS(0))),
-		done:   ctx.Done(),
-		stop:   stop,
-		after:  func(f func()) func() bool { return context.AfterFunc(ctx, f) },
+		rowPace:   pace{least: hedgeRows, first: firstHedge, extra: extra},
+		rangePace: pace{least: cfg.Hedge, first: firstHedge, extra: extra},
+		chunks:    newPool(plainSize, max(plainBuffers, 2*runtime.GOMAXPROCS(0))),
+		done:      ctx.Done(),
+		stop:      stop,
+		after:     func(f func()) func() bool { return context.AfterFunc(ctx, f) },
 	}
 	r.cache = newCache(newBigPool(wholeLimit+maxPadding, cfg.CacheSegments), r.evicted)
 	r.short = newCache(newBigPool(shortLimit, shortSegments), r.evicted)

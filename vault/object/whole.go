@@ -15,7 +15,7 @@ import (
 // of those that are missing, wrong or late. A healthy segment is never decoded.
 func (r *Reader) fetchWhole(ctx context.Context, t *target, buf []byte) error {
 	first, spare := r.candidates(t)
-	g := &gathering{r: r, t: t, limit: r.rowPace.limit(t.row), spare: spare}
+	g := &gathering{r: r, t: t, pace: &r.rowPace, size: t.row, spare: spare}
 	g.fetch = func(ctx context.Context, slot, row int) error {
 		return r.fetchRow(ctx, t, row, slotOf(buf, slot, t.row))
 	}

@@ -1,0 +1,134 @@
+package vault
+
+import (
+	"context"
+	"sync"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+)
+
+// decision is an entry on its way through both phases. Each member is asked for its
+// vote and, as soon as a quorum has voted, is handed the certificate: who is late with
+// its vote keeps nobody else waiting.
+type decision struct {
+	s     *Session
+	entry ledger.Entry
+	link  ledger.Link // without certificate
+
+	stop context.CancelFunc
+
+	mu          sync.Mutex
+	votes       []answer[ident.Signed]
+	closed      bool
+	ready       chan struct{} // closed when what follows is known
+	cert        []byte
+	certificate ledger.Certificate
+	err         error
+}
+
+// decide takes an entry through both phases, and returns how many members have the
+// certificate: a quorum at least.
+func (s *Session) decide(ctx context.Context, key ident.PrivateKey, e ledger.Entry, signed ident.Signed, body []byte) (*decision, int, error) {
+	proposal, err := ledger.SignProposal(key, ledger.Proposal{
+		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height},
+		Entry: e.CID(),
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d := &decision{s: s, stop: stop, entry: e, link: ledger.Link{V: 1, Entry: signed, Body: body}, ready: make(chan struct{})}
+	quorum := ledger.Quorum(len(s.charter.Members))
+	wait := quorumWait{Enough: quorum, Grace: writeGrace, Limit: 2 * writeLimit}
+	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
+		return struct{}{}, d.member(ctx, m, proposal)
+	})
+	if d.err != nil {
+		return nil, 0, d.err
+	}
+	acks := succeeded(answers)
+	if acks < quorum {
+		return nil, 0, refusal(answers, acks, quorum)
+	}
+	return d, acks, nil
+}
+
+// member takes one member through both phases.
+func (d *decision) member(ctx context.Context, m ledger.Member, proposal ident.Signed) error {
+	voting, cancel := context.WithTimeout(ctx, writeLimit)
+	defer cancel()
+	vote, err := d.s.voteOf(voting, m, d.entry, proposal, d.link.Entry, d.link.Body)
+	d.take(answer[ident.Signed]{m, vote, err})
+	select {
+	case <-d.ready:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if d.err != nil {
+		return d.err
+	}
+	return d.certify(ctx, m)
+}
+
+// take notes what a member said. The vote that makes a quorum makes the certificate;
+// the refusal that makes one impossible ends the decision.
+func (d *decision) take(a answer[ident.Signed]) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
+	d.votes = append(d.votes, a)
+	have, members := succeeded(d.votes), len(d.s.charter.Members)
+	quorum := ledger.Quorum(members)
+	switch {
+	case have == quorum:
+		var votes []ident.Signed
+		for _, v := range d.votes {
+			if v.Err == nil {
+				votes = append(votes, v.Value)
+			}
+		}
+		d.cert, d.certificate, d.err = ledger.MakeCertificate(votes, d.s.charter)
+	case have+members-len(d.votes) < quorum:
+		d.err = refusal(d.votes, have, quorum)
+		d.stop()
+	default:
+		return
+	}
+	d.closed = true
+	close(d.ready)
+}
+
+// certify hands the certificate to one member, and judges its ack. A member that has
+// not seen the proposal gets the whole link.
+func (d *decision) certify(ctx context.Context, m ledger.Member) error {
+	s := d.s
+	signed, err := s.member(m).Certify(ctx, s.vault, d.cert)
+	if err != nil && ctx.Err() == nil {
+		if err := s.bringUp(ctx, m, d.entry.Lane); err != nil {
+			return err
+		}
+		short, err := ledger.Link{Entry: d.link.Entry, Cert: d.cert}.Encode()
+		if err != nil {
+			return err
+		}
+		if err := s.member(m).Adopt(ctx, s.vault, short, d.link.Body); err != nil {
+			return err
+		}
+		signed, err = s.member(m).Certify(ctx, s.vault, d.cert)
+		if err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	a, err := ledger.VerifyAck(signed, s.charter)
+	if err == nil && (a.Operator != m.Operator || a.Entry != d.entry.CID()) {
+		err = ErrFork
+	}
+	return err
+}
