@@ -1,0 +1,161 @@
+package scenario
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"holdfast/testnet"
+)
+
+// full is what one full segment of incompressible bytes takes to be certain of, and
+// what its rows are together at half of n.
+const (
+	full     = 40 << 20
+	fullRows = 60 << 20
+)
+
+// members are the nodes that vote in the vault; the others only hold.
+func members(t *testing.T, n *testnet.Network) (voting, holding []string) {
+	t.Helper()
+	for _, s := range n.Status(t.Context()) {
+		member := false
+		for _, v := range s.Status.Vaults {
+			member = member || v.Member
+		}
+		if member {
+			voting = append(voting, s.Name)
+		} else {
+			holding = append(holding, s.Name)
+		}
+	}
+	return voting, holding
+}
+
+// A node that only holds is killed while a row is on its way to it: the other node of
+// its operator takes the shard, and nothing is missing in the end.
+func TestNodeKilledDuringPutIsReplaced(t *testing.T) {
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8, Operators: 4}})
+	_, holding := members(t, w.Net)
+	f := w.feed(t)
+	f.write(noise(full, 1))
+	f.placed(fullRows)
+	victim := ""
+	for _, s := range w.Net.Status(t.Context()) {
+		if slices.Contains(holding, s.Name) && s.Status.Shards > 0 {
+			victim = s.Name
+		}
+	}
+	if victim == "" {
+		t.Skip("all shards went to voting nodes") // one in 16 times
+	}
+	breakNode(t, w.Net, testnet.Stop, victim)
+	f.write(noise(full, 2))
+	breakNode(t, w.Net, testnet.Kill, victim)
+	r := f.end()
+	t.Log(r, r.Durability)
+	if r.Code != 4 && r.Code != 0 {
+		t.Fatal(r)
+	}
+	w.wantStream(t, r.Snapshot, f.data)
+}
+
+// A member is killed while a row is on its way to it, and no other operator is there
+// to take the shard: exit 4, and it says how many there are. The same command
+// completes it when the node is back.
+func TestNodeKilledDuringPut(t *testing.T) {
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
+	f := w.feed(t)
+	f.write(noise(full, 1))
+	f.placed(fullRows)
+	breakNode(t, w.Net, testnet.Stop, "node-3")
+	f.write(noise(full, 2))
+	breakNode(t, w.Net, testnet.Kill, "node-3")
+	r := f.end()
+	if r.Code != 4 || r.Durability.MinShards != 7 || r.Acked != 7 {
+		t.Fatal(r, r.Durability, r.Acked)
+	}
+	w.wantStream(t, r.Snapshot, f.data)
+	heal(t, w.Net, "node-3")
+	again := w.feed(t)
+	again.write(f.data)
+	if r := again.end(); r.Code != 0 || r.Durability.MinShards != 8 {
+		t.Fatal(r, r.Durability)
+	}
+}
+
+// Half of the nodes are killed one after another while a restore reads: it goes on as
+// long as k are left.
+func TestNodesKilledDuringRestore(t *testing.T) {
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
+	f := w.feed(t)
+	f.write(noise(5*full, 3))
+	r := f.end()
+	if r.Code != 0 {
+		t.Fatal(r)
+	}
+	d := w.dump(t, r.Snapshot)
+	got := d.read(full / 2)
+	for _, name := range []string{"node-2", "node-4", "node-5", "node-7"} {
+		breakNode(t, w.Net, testnet.Kill, name)
+		got = append(got, d.read(full)...)
+	}
+	rest, err := io.ReadAll(d.out)
+	must(t, err)
+	d.wantEnd()
+	if got = append(got, rest...); !bytes.Equal(got, f.data) {
+		t.Error("other bytes came back")
+	}
+}
+
+// A node is held (SIGSTOP) while a row is on its way to it. The put does not wait for
+// it to come back, nor for a deadline of the protocol: a holder that stalls is given
+// up. When the node goes on, the same command completes the backup.
+func TestNodeHeldDuringPut(t *testing.T) {
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
+	f := w.feed(t)
+	f.write(noise(full, 1))
+	f.placed(fullRows)
+	breakNode(t, w.Net, testnet.Stop, "node-6")
+	began := time.Now()
+	f.write(noise(full, 2))
+	r := f.end()
+	took := time.Since(began)
+	t.Logf("held for the rest of the put: it took %v", took.Round(time.Millisecond))
+	if r.Code != 4 || r.Durability.MinShards != 7 {
+		t.Fatal(r, r.Durability)
+	}
+	w.wantStream(t, r.Snapshot, f.data)
+	heal(t, w.Net, "node-6")
+	again := w.feed(t)
+	again.write(f.data)
+	if r := again.end(); r.Code != 0 || r.Durability.MinShards != 8 {
+		t.Fatal(r, r.Durability)
+	}
+}
+
+// Nodes are held while a restore reads from them: others are asked instead.
+func TestNodesHeldDuringRestore(t *testing.T) {
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
+	f := w.feed(t)
+	f.write(noise(3*full, 3))
+	r := f.end()
+	if r.Code != 0 {
+		t.Fatal(r)
+	}
+	d := w.dump(t, r.Snapshot)
+	got := d.read(full / 2)
+	for _, name := range []string{"node-1", "node-2"} {
+		breakNode(t, w.Net, testnet.Stop, name)
+	}
+	began := time.Now()
+	rest, err := io.ReadAll(d.out)
+	must(t, err)
+	d.wantEnd()
+	t.Logf("the rest took %v", time.Since(began).Round(time.Millisecond))
+	if got = append(got, rest...); !bytes.Equal(got, f.data) {
+		t.Error("other bytes came back")
+	}
+}
