@@ -3,7 +3,6 @@ package scenario
 import (
 	"bytes"
 	"io"
-	"slices"
 	"testing"
 	"time"
 
@@ -34,38 +33,46 @@ func members(t *testing.T, n *testnet.Network) (voting, holding []string) {
 	return voting, holding
 }
 
-// A node that only holds is killed while a row is on its way to it: the other node of
-// its operator takes the shard, and nothing is missing in the end.
-func TestNodeKilledDuringPutIsReplaced(t *testing.T) {
+// Nodes that only hold are killed. What was meant for one that is gone goes to the
+// other node of its operator, and nothing is missing. What one had taken already is
+// missing in the end, and the same command puts it elsewhere.
+func TestHolderKilledDuringPut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8, Operators: 4}})
 	_, holding := members(t, w.Net)
 	f := w.feed(t)
-	f.write(noise(full, 1))
-	f.placed(fullRows)
-	victim := ""
-	for _, s := range w.Net.Status(t.Context()) {
-		if slices.Contains(holding, s.Name) && s.Status.Shards > 0 {
-			victim = s.Name
-		}
-	}
-	if victim == "" {
-		t.Skip("all shards went to voting nodes") // one in 16 times
-	}
-	breakNode(t, w.Net, testnet.Stop, victim)
-	f.write(noise(full, 2))
-	breakNode(t, w.Net, testnet.Kill, victim)
+	f.write(noise(1<<20, 1)) // it reads: it has chosen its holders
+	breakNode(t, w.Net, testnet.Kill, holding[0])
+	breakNode(t, w.Net, testnet.Kill, holding[1])
+	f.write(noise(2*full, 2))
 	r := f.end()
-	t.Log(r, r.Durability)
-	if r.Code != 4 && r.Code != 0 {
-		t.Fatal(r)
+	if r.Code != 0 || r.Durability.MinShards != 4 {
+		t.Fatal(r, r.Durability)
 	}
 	w.wantStream(t, r.Snapshot, f.data)
+
+	f = w.feed(t)
+	f.write(noise(full, 3))
+	f.placed(32 << 20)
+	breakNode(t, w.Net, testnet.Kill, holding[2])
+	f.write(noise(full, 4))
+	r = f.end()
+	if !r.Was(0, 4) || r.Durability.MinShards < 3 {
+		t.Fatal(r, r.Durability)
+	}
+	w.wantStream(t, r.Snapshot, f.data)
+	again := w.feed(t)
+	again.write(f.data)
+	if r := again.end(); r.Code != 0 || r.Durability.MinShards != 4 {
+		t.Fatal(r, r.Durability)
+	}
 }
 
 // A member is killed while a row is on its way to it, and no other operator is there
 // to take the shard: exit 4, and it says how many there are. The same command
 // completes it when the node is back.
 func TestNodeKilledDuringPut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
 	f := w.feed(t)
 	f.write(noise(full, 1))
@@ -89,6 +96,7 @@ func TestNodeKilledDuringPut(t *testing.T) {
 // Half of the nodes are killed one after another while a restore reads: it goes on as
 // long as k are left.
 func TestNodesKilledDuringRestore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
 	f := w.feed(t)
 	f.write(noise(5*full, 3))
@@ -114,6 +122,7 @@ func TestNodesKilledDuringRestore(t *testing.T) {
 // it to come back, nor for a deadline of the protocol: a holder that stalls is given
 // up. When the node goes on, the same command completes the backup.
 func TestNodeHeldDuringPut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
 	f := w.feed(t)
 	f.write(noise(full, 1))
@@ -138,6 +147,7 @@ func TestNodeHeldDuringPut(t *testing.T) {
 
 // Nodes are held while a restore reads from them: others are asked instead.
 func TestNodesHeldDuringRestore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
 	f := w.feed(t)
 	f.write(noise(3*full, 3))
