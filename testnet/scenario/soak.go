@@ -125,15 +125,16 @@ func (s *soak) note(format string, args ...any) {
 
 func (s *soak) pick(names []string) string { return names[s.random.IntN(len(names))] }
 
-// finish mends what is broken, and restores everything, on the merchant's machine
-// without its cache and, from the kit, on an empty one.
+// finish mends what is broken, backs up once more, which has to go well, and restores
+// everything: on the merchant's machine without its cache and, from the kit, on an
+// empty one.
 func (s *soak) finish(ctx context.Context) error {
-	for name := range s.state {
-		if err := s.heal(ctx, name); err != nil {
+	for len(s.state) > 0 {
+		if err := s.mend(ctx); err != nil {
 			return err
 		}
 	}
-	if err := s.backup(ctx); err != nil {
+	if err := s.backupThen(ctx, "", nil); err != nil {
 		return err
 	}
 	s.note("all that was acknowledged is restored, without a cache")

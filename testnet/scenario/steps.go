@@ -25,11 +25,15 @@ func (s *soak) members() int {
 
 // backup changes the tree and backs it up; now and then something happens meanwhile.
 func (s *soak) backup(ctx context.Context) error {
+	what, during := s.meanwhile(ctx)
+	return s.backupThen(ctx, what, during)
+}
+
+func (s *soak) backupThen(ctx context.Context, what string, during func(*Running) error) error {
 	if err := s.Tree.Change(); err != nil {
 		return err
 	}
 	holders, members := s.holders(), s.members()
-	what, during := s.meanwhile(ctx)
 	r, err := s.Backup(ctx, during)
 	s.done.Backups++
 	if err != nil {
