@@ -14,6 +14,11 @@ import (
 const (
 	full     = 40 << 20
 	fullRows = 60 << 20
+
+	// giveUp is far above what patience with one held node adds up to, 30 s, and below
+	// the minute that a deadline of the protocol is, after which it would have been
+	// asked once more.
+	giveUp = 55 * time.Second
 )
 
 // members are the nodes that vote in the vault; the others only hold.
@@ -133,6 +138,9 @@ func TestNodeHeldDuringPut(t *testing.T) {
 	r := f.end()
 	took := time.Since(began)
 	t.Logf("held for the rest of the put: it took %v", took.Round(time.Millisecond))
+	if took > giveUp {
+		t.Errorf("it took %v", took)
+	}
 	if r.Code != 4 || r.Durability.MinShards != 7 {
 		t.Fatal(r, r.Durability)
 	}
