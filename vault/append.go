@@ -203,19 +203,6 @@ func (s *Session) certify(ctx context.Context, e ledger.Entry, link ledger.Link)
 	return acks, nil
 }
 
-// refusal says why too few members agreed: with the reason that most of them gave,
-// if they gave one, else that they are out of reach.
-func refusal[T any](answers []answer[T], have, need int) error {
-	var said error
-	for _, a := range answers {
-		if a.Err == nil {
-			continue
-		}
-		said = errors.Join(said, fmt.Errorf("%s: %w", a.Member.Name, a.Err))
-	}
-	return fmt.Errorf("%w: %d of the %d needed agreed: %w", ErrNoQuorum, have, need, said)
-}
-
 func (s *Session) keepDraft(d draft) error {
 	data, err := wire.Encode(d)
 	if err != nil {
@@ -257,7 +244,7 @@ func (s *Session) resumeEntry(ctx context.Context, key ident.PrivateKey, signed 
 		return s.dropDraft()
 	}
 	if _, err := s.offer(ctx, key, signed, body); err != nil {
-		if errors.Is(err, ErrNoQuorum) && !s.lockedSomewhere(e.Lane) {
+		if hopeless(err, s.charter) && !s.lockedSomewhere(e.Lane) {
 			s.warn("an interrupted run could not be finished (%v); its data is sent again", err)
 			return s.dropDraft()
 		}

@@ -19,7 +19,7 @@ func TestFilesAtTheEdges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}})
 	dir, target := t.TempDir(), t.TempDir()
-	many := 10_000
+	many := 2_000
 	if *long {
 		many = 100_000
 	}

@@ -158,7 +158,7 @@ func TestNodesHeldDuringRestore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Config{Network: testnet.Config{Nodes: 8}})
 	f := w.feed(t)
-	f.write(noise(3*full, 3))
+	f.write(noise(2*full, 3))
 	r := f.end()
 	if r.Code != 0 {
 		t.Fatal(r)

@@ -13,7 +13,7 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	duration := 15 * time.Second
+	duration := 10 * time.Second
 	if *long {
 		duration = 10 * time.Minute
 	}
