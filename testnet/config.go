@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Config describes a network to be started.
@@ -21,6 +22,10 @@ type Config struct {
 	Program  string // the holdfast executable; a copy of it is kept in Dir
 	Attached bool   // nodes end when this process does
 	Log      *slog.Logger
+
+	// Clock returns a node's clock; InProcess alone can give one to a node. The
+	// system's if nil.
+	Clock func(node string) func() time.Time
 }
 
 // Limits and defaults of a test network.
@@ -35,6 +40,14 @@ var (
 	ErrConfig = errors.New("not a network that can be started")
 	ErrExists = errors.New("the folder already holds something")
 )
+
+// clock is a node's clock.
+func (c *Config) clock(node string) func() time.Time {
+	if c.Clock == nil {
+		return time.Now
+	}
+	return c.Clock(node)
+}
 
 // begin completes and checks a configuration, and makes the network's folders.
 func (c *Config) begin() error {

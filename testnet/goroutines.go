@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"holdfast/node"
 )
@@ -15,7 +16,8 @@ var errInProcess = errors.New("a node inside this process cannot be held")
 // goroutines runs each node inside this process, by the constructor that the
 // program uses.
 type goroutines struct {
-	log *slog.Logger
+	log   *slog.Logger
+	clock func(node string) func() time.Time
 
 	mu    sync.Mutex
 	nodes map[string]*inProcess
@@ -27,15 +29,15 @@ type inProcess struct {
 	err    error // valid when done is closed
 }
 
-func newGoroutines(log *slog.Logger) *goroutines {
-	return &goroutines{log: log, nodes: map[string]*inProcess{}}
+func newGoroutines(c Config) *goroutines {
+	return &goroutines{log: c.Log, clock: c.clock, nodes: map[string]*inProcess{}}
 }
 
 func (g *goroutines) start(ctx context.Context, name, dir string) error {
 	if g.get(name) != nil {
 		return nil
 	}
-	n, err := node.Open(ctx, dir, node.Options{Log: g.log.With("node", name)})
+	n, err := node.Open(ctx, dir, node.Options{Now: g.clock(name), Log: g.log.With("node", name)})
 	if err != nil {
 		return err
 	}

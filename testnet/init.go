@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
-	"time"
 
 	"holdfast/node"
 	"holdfast/p2p"
@@ -63,7 +62,7 @@ func (n *Network) initNode(c Config, name string, ports []int) error {
 		return err
 	}
 	_, err = node.Init(node.InitConfig{
-		Dir: n.NodeDir(name), Operator: key, OperatorName: operator, Now: time.Now,
+		Dir: n.NodeDir(name), Operator: key, OperatorName: operator, Now: c.clock(name),
 		Config: node.Config{
 			Network: c.Network, Zone: own.Zone, Listen: []string{listen}, Bootstrap: bootstrap, Capacity: c.Capacity, Admin: node.DefaultAdmin,
 		},

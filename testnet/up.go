@@ -16,6 +16,9 @@ const programName = "bin/holdfast"
 // Up starts a network of real processes and returns when it is ready: every node
 // answers, and knows enough of the others. If it fails it leaves nothing running.
 func Up(ctx context.Context, c Config) (*Network, error) {
+	if c.Clock != nil {
+		return nil, fmt.Errorf("%w: a process has the system's clock", ErrConfig)
+	}
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
@@ -32,7 +35,7 @@ func InProcess(ctx context.Context, c Config) (*Network, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
-	return up(ctx, c, newGoroutines(c.Log))
+	return up(ctx, c, newGoroutines(c))
 }
 
 func up(ctx context.Context, c Config, r runner) (*Network, error) {

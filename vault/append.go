@@ -136,19 +136,6 @@ func (s *Session) bringUp(ctx context.Context, m ledger.Member, lane ident.Publi
 	return nil
 }
 
-// refusal says why too few members agreed: with the reason that most of them gave,
-// if they gave one, else that they are out of reach.
-func refusal[T any](answers []answer[T], have, need int) error {
-	var said error
-	for _, a := range answers {
-		if a.Err == nil {
-			continue
-		}
-		said = errors.Join(said, fmt.Errorf("%s: %w", a.Member.Name, a.Err))
-	}
-	return fmt.Errorf("%w: %d of the %d needed agreed: %w", ErrNoQuorum, have, need, said)
-}
-
 // keepDraft writes a draft. What is left to do for the entry before it, the removal
 // of its own draft among that, is done first.
 func (s *Session) keepDraft(d draft) error {
@@ -194,7 +181,7 @@ func (s *Session) resumeEntry(ctx context.Context, key ident.PrivateKey, signed 
 	}
 	defer s.settle()
 	if _, err := s.offer(ctx, key, signed, body); err != nil {
-		if errors.Is(err, ErrNoQuorum) && !s.lockedSomewhere(e.Lane) {
+		if hopeless(err, s.charter) && !s.lockedSomewhere(e.Lane) {
 			s.warn("an interrupted run could not be finished (%v); its data is sent again", err)
 			return s.dropDraft()
 		}

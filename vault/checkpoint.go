@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"holdfast/ledger"
-	"holdfast/p2p/ledgerrpc"
 	"holdfast/vault/object"
 )
 
@@ -193,7 +191,7 @@ func (c *commit) appendPatiently(ctx context.Context, p prepared, over <-chan st
 	last := false
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		final, err := c.offer(ctx, c.profile.Device, signed, p.encoded)
-		if err == nil || last || ctx.Err() != nil || !errors.Is(err, ErrNoQuorum) || refused(err) {
+		if err == nil || last || ctx.Err() != nil || !errors.Is(err, ErrNoQuorum) || turnedDown(err) {
 			return final, err
 		}
 		c.warn("a checkpoint has to wait: %v", err)
@@ -205,18 +203,4 @@ func (c *commit) appendPatiently(ctx context.Context, p prepared, over <-chan st
 			return Final{}, err
 		}
 	}
-}
-
-// refused reports whether members said no, and would again. ErrStale is not there: a
-// member that has got the certificate already may say it.
-func refused(err error) bool {
-	for _, no := range []error{
-		ErrFork, ledger.ErrForbidden, ledger.ErrRevoked, ledger.ErrExpired, ledger.ErrFork, ledger.ErrCharter,
-		ledger.ErrIntroduced, ledger.ErrRefs, ledger.ErrReceipt, ledger.ErrHolder, ledgerrpc.ErrLocked, ledgerrpc.ErrForgotten,
-	} {
-		if errors.Is(err, no) {
-			return true
-		}
-	}
-	return false
 }

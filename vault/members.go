@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/internal/ident"
@@ -252,7 +253,7 @@ func (s *Session) Body(ctx context.Context, l Link) ([]byte, error) {
 		return p, nil
 	}
 	var failed error
-	for _, m := range s.charter.Members {
+	for _, m := range s.readiest() {
 		p, err := s.member(m).Body(ctx, s.vault, l.Entry.Body)
 		if err == nil && ident.SumDagCBOR(p) != l.Entry.Body {
 			err = fmt.Errorf("%s: %w", m.Name, ErrFork)
@@ -267,6 +268,26 @@ func (s *Session) Body(ctx context.Context, l Link) ([]byte, error) {
 		failed = errors.Join(failed, err)
 	}
 	return nil, fmt.Errorf("fetch body of entry %.8s: %w: %w", l.CID.Hex(), ErrNetwork, failed)
+}
+
+// readiest returns the members, those first that have answered the last Sync: one
+// that is held costs as long as its deadlines are.
+func (s *Session) readiest() []ledger.Member {
+	silent := map[ident.PublicKey]bool{}
+	for _, a := range s.heard {
+		silent[a.Member.Node] = a.Err != nil
+	}
+	members := slices.Clone(s.charter.Members)
+	slices.SortStableFunc(members, func(a, b ledger.Member) int {
+		switch {
+		case silent[a.Node] == silent[b.Node]:
+			return 0
+		case silent[a.Node]:
+			return 1
+		}
+		return -1
+	})
+	return members
 }
 
 // member is one member's ledger as this device sees it.

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 // interrupted is a machine whose run has ended between two steps.
 type interrupted struct {
+	net  *testnet.Network
 	home Home
 	opts Options
 }
@@ -31,6 +33,7 @@ func newInterrupted(t *testing.T) interrupted {
 	})
 	dir := t.TempDir()
 	m := interrupted{
+		n,
 		Home{Dir: filepath.Join(dir, "home"), Cache: filepath.Join(dir, "cache")},
 		Options{Warn: func(text string) { t.Log("warning:", text) }},
 	}
@@ -343,5 +346,65 @@ func TestCheckpointAfterOutage(t *testing.T) {
 	}
 	if _, err := c.appendPatiently(work, p.prepared, make(chan struct{})); err != nil || asked != 1 {
 		t.Errorf("%d warnings, %v", asked, err)
+	}
+}
+
+// TestDraftIsKeptWhileMembersAreAway: when the next run comes, too few members are
+// up, and those that are vote. The entry must not be given up for another one: at its
+// height nothing else could find a quorum any more.
+func TestDraftIsKeptWhileMembersAreAway(t *testing.T) {
+	m := newInterrupted(t)
+	s := m.begin(t)
+	signed, _ := m.prepareEntry(t, s, "away")
+	s.Close()
+	for _, name := range []string{"node-3", "node-4"} {
+		if _, err := m.net.Break(t.Context(), testnet.Kill, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	few, err := m.home.Open(t.Context(), "shop", m.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer few.Close()
+	if _, err := few.Begin(t.Context()); !errors.Is(err, ErrNoQuorum) {
+		t.Errorf("two of four members: %v", err)
+	}
+	if _, err := os.Stat(few.draftPath()); err != nil {
+		t.Error("the draft is gone:", err)
+	}
+	few.Close()
+	for _, name := range []string{"node-3", "node-4"} {
+		if _, err := m.net.Heal(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.wantHead(t, signed.CID())
+}
+
+// TestHopelessDraft: a draft that a quorum refuses for good is given up, and the run
+// goes on.
+func TestHopelessDraft(t *testing.T) {
+	m := newInterrupted(t)
+	s := m.begin(t)
+	signed, body := m.prepareEntry(t, s, "hopeless")
+	e, err := ledger.VerifyEntry(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Charter = ident.SumDagCBOR([]byte("another charter"))
+	if signed, err = ledger.SignEntry(s.profile.Device, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.keepDraft(draft{V: 1, Entry: signed, Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = m.begin(t)
+	if _, err := os.Stat(s.draftPath()); !os.IsNotExist(err) {
+		t.Errorf("the draft is still there: %v", err)
+	}
+	if _, err := s.Backup(t.Context(), Backup{Name: "g", Stream: strings.NewReader("more"), Program: "test"}); err != nil {
+		t.Errorf("the run after: %v", err)
 	}
 }

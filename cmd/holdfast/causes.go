@@ -11,6 +11,7 @@ import (
 	"holdfast/seal"
 	"holdfast/store"
 	"holdfast/testnet"
+	"holdfast/testnet/scenario"
 	"holdfast/vault"
 	"holdfast/vault/object"
 	"holdfast/vault/snapshot"
@@ -89,6 +90,7 @@ func causes() []cause {
 		{testnet.ErrNoNode, exitUsage, "holdfast testnet status lists the nodes"},
 		{testnet.ErrHarm, exitUsage, "kill, stop, wipe, corrupt or fill"},
 		{testnet.ErrNotReady, exitNetwork, "see node.log in the node's folder"},
+		{scenario.ErrBroken, exitIntegrity, "this must not happen: keep the folder and the seed and tell the maintainers"},
 		{testnet.ErrDiffers, exitIntegrity, "this must not happen: keep the folder and tell the maintainers"},
 	}
 }

@@ -15,7 +15,7 @@ func testnetCommand(a *app) *cobra.Command {
 		Use: "testnet", Short: "a network of real node processes on this machine", GroupID: groupTry,
 		Example: "  holdfast testnet up --nodes 8 --operators 8 --dir /tmp/net\n  holdfast testnet break --dir /tmp/net wipe node-3\n  holdfast testnet heal --dir /tmp/net node-3\n  holdfast testnet down --dir /tmp/net",
 	}
-	c.AddCommand(testnetUp(a), testnetStatus(a), testnetBreak(a), testnetHeal(a), testnetDown(a), testnetBench(a))
+	c.AddCommand(testnetUp(a), testnetStatus(a), testnetBreak(a), testnetHeal(a), testnetDown(a), testnetBench(a), testnetSoak(a))
 	return group(c)
 }
 

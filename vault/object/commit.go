@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"sync"
+	"time"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
@@ -148,27 +149,57 @@ func (w *Writer) receipts(ctx context.Context, batch *batch, segments []CommitSe
 			}
 		}
 	}
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	receipts := map[ident.PublicKey]ident.Signed{}
-	var reasons []error
-	for node, refs := range held {
-		group.Go(func() {
-			r, err := w.receipt(ctx, batch, node, refs)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				reasons = append(reasons, err)
-				return
-			}
-			receipts[node] = r
-		})
-	}
-	group.Wait()
+	receipts, reasons := w.ask(ctx, batch, held)
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	return receipts, w.strike(segments, receipts, reasons)
+}
+
+// ask asks all holders at once. Once half of them have answered, it loses patience
+// with the others, and soon if all of those have failed before.
+func (w *Writer) ask(ctx context.Context, batch *batch, held map[ident.PublicKey][]shardrpc.Ref) (receipts map[ident.PublicKey]ident.Signed, reasons []error) {
+	type answer struct {
+		node    ident.PublicKey
+		receipt ident.Signed
+		err     error
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	answers := make(chan answer)
+	for node, refs := range held {
+		go func() {
+			r, err := w.receipt(ctx, batch, node, refs)
+			answers <- answer{node, r, err}
+		}()
+	}
+	receipts = map[ident.PublicKey]ident.Signed{}
+	late := time.AfterFunc(time.Hour, func() { stop(errStalled) })
+	defer late.Stop()
+	waiting := maps.Clone(held)
+	for range held {
+		a := <-answers
+		if delete(waiting, a.node); a.err != nil {
+			reasons = append(reasons, a.err)
+			continue
+		}
+		if receipts[a.node] = a.receipt; 2*len(receipts) >= len(held) {
+			late.Reset(w.receiptPatience(batch, waiting))
+		}
+	}
+	return receipts, reasons
+}
+
+// secondLook is how long a holder that was given up may take to prove that it is well.
+const secondLook = 2 * time.Second
+
+func (w *Writer) receiptPatience(batch *batch, waiting map[ident.PublicKey][]shardrpc.Ref) time.Duration {
+	for node := range waiting {
+		if !batch.targets.gone(node) {
+			return w.cfg.Patience
+		}
+	}
+	return min(secondLook, w.cfg.Patience)
 }
 
 // receipt asks one holder, twice if need be.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
@@ -29,7 +30,7 @@ func worst(code erasure.Code) []int {
 }
 
 // putFaults are those that keep a node from taking rows.
-func putFaults() []Fault { return []Fault{Dead, Silent, Garbage, Full, Paused, Busy, Forbidden} }
+func putFaults() []Fault { return []Fault{Dead, Silent, Garbage, Full, Paused, Busy, Forbidden, Late} }
 
 // bubble runs a test in which time passes at once where everybody waits: holders are
 // given up after the default durations, and nobody has to wait for that. Pools of
@@ -100,7 +101,7 @@ func TestPutWithTooFewHolders(t *testing.T) {
 					_, err = w.Finish(t.Context(), nil)
 				}
 				want := ErrTooFewHolders
-				if f == Full {
+				if f == Full || f == Late {
 					want = ErrFull
 				}
 				wantErr(t, err, want)
@@ -202,6 +203,35 @@ func TestEnough(t *testing.T) {
 	b.store(w, []byte("data"))
 	_, err := w.Flush(t.Context())
 	wantErr(t, err, ErrFull)
+}
+
+// A holder that takes rows and then says nothing is waited for as long as patience
+// lasts, once for its row and shortly for its receipt: never until a deadline of the
+// protocol.
+func TestReceiptsDoNotWaitForTheSilent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, erasure.Code{K: 2, N: 5}, 0)
+		w := b.writer()
+		data := noise(40<<20, 1)
+		c := b.store(w, data)
+		if _, err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.breakAll(Silent, 1)
+		began := time.Now()
+		commit, err := w.Finish(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < unhurried || took > unhurried+2*secondLook {
+			t.Errorf("it took %v", took)
+		}
+		if len(commit.Receipts) != 4 || commit.Incomplete != len(commit.Segments) {
+			t.Errorf("%d receipts, %d shards missing", len(commit.Receipts), commit.Incomplete)
+		}
+		b.learn(commit, b.own)
+		b.mustLoad(b.reader(), c, data)
+	})
 }
 
 // An unreadable source is no reason to lose the others.

@@ -58,6 +58,13 @@ func (t *targets) usable(segment, shard int, node ident.PublicKey) (ident.Public
 	return t.spare(segment, shard)
 }
 
+// gone reports whether a node has failed for good in this commit.
+func (t *targets) gone(node ident.PublicKey) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed[node]
+}
+
 // succeed forgets a node's strikes.
 func (t *targets) succeed(node ident.PublicKey) {
 	t.mu.Lock()

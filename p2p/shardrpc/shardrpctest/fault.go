@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 
 	"holdfast/internal/ident"
@@ -30,17 +31,19 @@ const (
 	Paused           // refuses everything: shardrpc.ErrPaused
 	Busy             // refuses everything: shardrpc.ErrBusy
 	Forbidden        // refuses everything: shardrpc.ErrForbidden
+	Endless          // sends zeros without end after half of what is longer than 64 bytes: shardrpc.ErrLied
+	Late             // reads all of a row and then refuses it: shardrpc.ErrFull; breaks off at the last byte of what it sends: rpc.ErrBroken
 )
 
 var faultNames = [...]string{"none", "dead", "silent", "slow", "torn", "garbage", "wrong bytes", "wrong size",
-	"lost", "corrupt", "forgetful", "full", "paused", "busy", "forbidden"}
+	"lost", "corrupt", "forgetful", "full", "paused", "busy", "forbidden", "endless", "late"}
 
 func (f Fault) String() string { return faultNames[f] }
 
 // Faults lists all of them but None.
 func Faults() []Fault {
 	var all []Fault
-	for f := Dead; f <= Forbidden; f++ {
+	for f := Dead; f <= Late; f++ {
 		all = append(all, f)
 	}
 	return all
@@ -88,6 +91,9 @@ func (s *faulty) Put(ctx context.Context, nonce shardrpc.Nonce, index int, descr
 	case f == Forgetful:
 		_, err := io.Copy(io.Discard, row)
 		return err
+	case f == Late:
+		_, err := io.Copy(io.Discard, row)
+		return errors.Join(err, shardrpc.ErrFull)
 	}
 	return s.Session.Put(ctx, nonce, index, descriptor, row)
 }
@@ -130,7 +136,20 @@ func (s *faulty) Slice(ctx context.Context, ref shardrpc.Ref, w io.Writer, off, 
 	if err != nil {
 		return err
 	}
-	return s.Session.Slice(ctx, ref, f.spoil(w), off, n)
+	if f != Late {
+		return s.Session.Slice(ctx, ref, f.spoil(w), off, n)
+	}
+	var all bytes.Buffer
+	if err := s.Session.Slice(ctx, ref, &all, off, n); err != nil {
+		return err
+	}
+	return breakOff(w, all.Bytes())
+}
+
+// breakOff sends all but the last byte, and then says that the copy is bad.
+func breakOff(w io.Writer, p []byte) error {
+	_, err := w.Write(p[:len(p)-1])
+	return errors.Join(err, shardrpc.ErrCorrupt)
 }
 
 // Has implements shardrpc.Session.
@@ -175,8 +194,16 @@ func (p *faultyPayload) Size() int64 {
 }
 
 func (p *faultyPayload) WriteTo(w io.Writer) (int64, error) {
-	if p.fault == WrongSize {
+	switch p.fault {
+	case WrongSize:
 		return io.CopyN(w, rand.Reader, p.Size())
+	case Late:
+		var all bytes.Buffer
+		n, err := p.Payload.WriteTo(&all)
+		if err == nil {
+			err = breakOff(w, all.Bytes())
+		}
+		return n, err
 	}
 	return p.Payload.WriteTo(p.fault.spoil(w))
 }

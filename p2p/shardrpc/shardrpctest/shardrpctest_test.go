@@ -99,6 +99,8 @@ var expected = map[shardrpctest.Fault][3]error{
 	shardrpctest.Paused:     {shardrpc.ErrPaused, shardrpc.ErrPaused, shardrpc.ErrPaused},
 	shardrpctest.Busy:       {shardrpc.ErrBusy, shardrpc.ErrBusy, shardrpc.ErrBusy},
 	shardrpctest.Forbidden:  {shardrpc.ErrForbidden, shardrpc.ErrForbidden, shardrpc.ErrForbidden},
+	shardrpctest.Endless:    {nil, shardrpc.ErrLied, shardrpc.ErrLied},
+	shardrpctest.Late:       {shardrpc.ErrFull, rpc.ErrBroken, rpc.ErrBroken},
 }
 
 func TestDelayAndCounts(t *testing.T) {

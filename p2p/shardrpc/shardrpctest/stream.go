@@ -39,6 +39,8 @@ func (s *stream) Write(p []byte) (int, error) {
 	switch f := s.node.Fault(); {
 	case f == Slow:
 		return s.drip(p)
+	case f == Endless && len(p) > 64:
+		return s.flood(p[:len(p)/2])
 	case f == Torn && len(p) > 64:
 		_, _ = s.Stream.Write(p[:len(p)/2])
 		s.Reset()
@@ -57,4 +59,14 @@ func (s *stream) drip(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// flood goes on after p until the stream is reset.
+func (s *stream) flood(p []byte) (int, error) {
+	_, err := s.Stream.Write(p)
+	zeros := make([]byte, 64<<10)
+	for err == nil {
+		_, err = s.Stream.Write(zeros)
+	}
+	return 0, err
 }

@@ -1,0 +1,63 @@
+package scenario
+
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"holdfast/testnet"
+)
+
+// A client that is killed at random points leaves nothing half-visible, takes nothing
+// back, and its next run continues.
+func TestClientKilled(t *testing.T) {
+	seed := newSeed(t)
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}, Seed: seed})
+	random := rand.New(rand.NewPCG(seed, 11))
+	rounds := *kills
+	switch {
+	case rounds == 0 && *long:
+		rounds = 200
+	case rounds == 0:
+		rounds = 8
+	}
+	first, err := w.Backup(t.Context(), nil)
+	wantCode(t, first, err, 0)
+	usual := first.Took
+	killed := 0
+	for round := range rounds {
+		must(t, w.Tree.Change())
+		r, err := w.Backup(t.Context(), func(run *Running) error {
+			// When it strikes is what is random here.
+			time.Sleep(time.Duration(random.Int64N(int64(usual + usual/4))))
+			return run.Kill()
+		})
+		must(t, err)
+		if r.Code != 0 {
+			killed++
+		}
+		if listed, err := w.List(t.Context()); err != nil || listed.Code != 0 {
+			t.Fatalf("round %d: %v, %v", round, listed, err)
+		}
+		again, err := w.Backup(t.Context(), nil)
+		if err != nil || again.Code != 0 {
+			t.Fatalf("round %d: the run after: %v, %v", round, again, err)
+		}
+		usual = again.Took
+		if _, err := w.List(t.Context()); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		must(t, w.Settle())
+		if round%5 == 0 {
+			must(t, w.Restore(t.Context(), random.IntN(len(w.kept)), nil))
+		}
+		must(t, w.Thin(random.IntN))
+	}
+	t.Logf("killed %d of %d runs; %d snapshots", killed, rounds, len(w.kept))
+	if killed == 0 {
+		t.Error("no run was killed before it had ended")
+	}
+	must(t, os.RemoveAll(w.Machine.Cache()))
+	must(t, w.RestoreAll(t.Context()))
+}

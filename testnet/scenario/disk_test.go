@@ -1,0 +1,196 @@
+package scenario
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/testnet"
+)
+
+// volumeOf is a node's volume.
+func volumeOf(n *testnet.Network, name string) string {
+	return filepath.Join(n.NodeDir(name), "volume")
+}
+
+// A node is started again from an older image of its disk. It has forgotten entries
+// and shards; the next commit brings it up to date before it votes, nobody's history
+// forks, and what it has lost is read from the others.
+func TestOlderDiskImage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}, Seed: newSeed(t)})
+	backup := func() {
+		t.Helper()
+		must(t, w.Tree.Change())
+		r, err := w.Backup(t.Context(), nil)
+		wantCode(t, r, err, 0)
+	}
+	backup()
+	volume, image := volumeOf(w.Net, "node-2"), filepath.Join(t.TempDir(), "image")
+	breakNode(t, w.Net, testnet.Kill, "node-2")
+	must(t, copyTree(volume, image))
+	heal(t, w.Net, "node-2")
+	backup()
+	backup()
+
+	breakNode(t, w.Net, testnet.Kill, "node-2")
+	must(t, os.RemoveAll(volume))
+	must(t, copyTree(image, volume))
+	heal(t, w.Net, "node-2")
+	if r, err := w.List(t.Context()); err != nil || len(r.Listed) != 3 {
+		t.Fatal(r, err)
+	}
+	backup() // exit 0: it has voted with the others again
+	must(t, os.RemoveAll(w.Machine.Cache()))
+	must(t, w.RestoreAll(t.Context()))
+
+	// It has the whole history again: alone it shows all of it.
+	for _, name := range []string{"node-1", "node-3", "node-4"} {
+		breakNode(t, w.Net, testnet.Kill, name)
+	}
+	must(t, os.RemoveAll(w.Machine.Cache()))
+	r, err := w.Machine.Run(t.Context(), "snapshots")
+	wantCode(t, r, err, 0)
+	if len(r.Listed) != 4 {
+		t.Errorf("the node that was set back shows %d snapshots", len(r.Listed))
+	}
+}
+
+// A node whose space is used up refuses, the others hold the rest: exit 4. With room
+// again, the same command completes it.
+func TestFullNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}, Seed: newSeed(t)})
+	r, err := w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 0)
+	breakNode(t, w.Net, testnet.Fill, "node-3")
+	must(t, w.Tree.Change())
+	must(t, w.Tree.add())
+	r, err = w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 4)
+	if r.Durability.MinShards != 3 || r.Acked != 4 {
+		t.Error(r.Durability, r.Acked)
+	}
+	must(t, w.RestoreAll(t.Context()))
+	breakNode(t, w.Net, testnet.Fill, "node-2")
+	must(t, w.Tree.add())
+	r, err = w.Backup(t.Context(), nil) // 3 of 4 are needed
+	if err != nil || !r.Was(15, 20) {
+		t.Error(r, err)
+	}
+	heal(t, w.Net, "node-2")
+	heal(t, w.Net, "node-3")
+	r, err = w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 0)
+	must(t, w.RestoreAll(t.Context()))
+}
+
+// The restoring machine's disk is full: exit 15, and the same command goes on when
+// there is room.
+func TestFullTarget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}, Seed: newSeed(t)})
+	target := t.TempDir()
+	grow := mountSmall(t, target)
+	must(t, os.WriteFile(filepath.Join(w.Tree.Dir, "large"), noise(4<<20, 1), 0o600))
+	r, err := w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 0)
+	full, err := w.Machine.Run(t.Context(), "restore", r.Snapshot, "--target", target)
+	wantCode(t, full, err, 15)
+	must(t, grow())
+	again, err := w.Machine.Run(t.Context(), "restore", r.Snapshot, "--target", target)
+	wantCode(t, again, err, 0)
+	_, err = testnet.Compare(t.Context(), w.Tree.Dir, filepath.Join(target, w.Tree.Dir))
+	must(t, err)
+}
+
+// A volume is unmounted under a live node: it is paused, nothing is written into the
+// empty folder that is left in its place, and when the volume is mounted again the
+// node goes on as a member with all its shards.
+func TestUnmountedVolume(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}, Seed: newSeed(t)})
+	volume, disk := volumeOf(w.Net, "node-4"), t.TempDir()
+	breakNode(t, w.Net, testnet.Kill, "node-4")
+	must(t, os.Rename(volume, filepath.Join(disk, "volume")))
+	must(t, os.Mkdir(volume, 0o700))
+	mount, unmount := bindMount(t, filepath.Join(disk, "volume"), volume)
+	must(t, mount())
+	heal(t, w.Net, "node-4")
+	r, err := w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 0)
+
+	must(t, unmount())
+	until(t, "the node is paused", func() bool { return stateOf(t, w.Net, "node-4") == testnet.StatePaused })
+	must(t, w.Tree.Change())
+	must(t, w.Tree.add())
+	r, err = w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 4)
+	if left, err := os.ReadDir(volume); err != nil || len(left) != 0 {
+		t.Errorf("written in its place: %v, %v", left, err)
+	}
+	must(t, mount())
+	until(t, "the node serves", func() bool { return stateOf(t, w.Net, "node-4") == testnet.StateRunning })
+	r, err = w.Backup(t.Context(), nil)
+	wantCode(t, r, err, 0)
+	must(t, w.RestoreAll(t.Context()))
+}
+
+func stateOf(t *testing.T, n *testnet.Network, name string) string {
+	t.Helper()
+	for _, s := range n.Status(t.Context()) {
+		if s.Name == name {
+			return s.State
+		}
+	}
+	return ""
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	limit := time.After(time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
+// The cache is deleted before each command, and while nothing runs nothing is missed.
+func TestCacheDeletedBetweenCommands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Config{Network: testnet.Config{Nodes: 4}, Seed: newSeed(t)})
+	forget := func() { must(t, os.RemoveAll(w.Machine.Cache())) }
+	first := Report{}
+	for i := range 3 {
+		forget()
+		r, err := w.Backup(t.Context(), nil)
+		wantCode(t, r, err, 0)
+		if i == 0 {
+			first = r
+		}
+		must(t, w.Tree.Change())
+	}
+	for _, args := range [][]string{
+		{"snapshots"}, {"ls", first.Snapshot}, {"status"}, {"check", "--read-data"}, {"vault", "show"},
+		{"dump", first.Snapshot + ":" + w.Tree.Dir}, {"backup", w.Tree.Dir}, {"restore", "latest", "--target", t.TempDir()},
+	} {
+		forget()
+		call := Call{Args: args}
+		if args[0] == "dump" {
+			call.Stdout = new(strings.Builder)
+		}
+		if r, err := w.Machine.Do(t.Context(), call); err != nil || r.Code != 0 {
+			t.Errorf("%v: %v, %v", args, r, err)
+		}
+	}
+	forget()
+	must(t, w.RestoreAll(t.Context()))
+}
