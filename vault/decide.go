@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"sync"
+	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
@@ -20,6 +21,7 @@ type decision struct {
 
 	mu          sync.Mutex
 	votes       []answer[ident.Signed]
+	patience    *time.Timer // with those who are left, when a quorum is impossible
 	closed      bool
 	ready       chan struct{} // closed when what follows is known
 	cert        []byte
@@ -45,6 +47,7 @@ func (s *Session) decide(ctx context.Context, key ident.PrivateKey, e ledger.Ent
 	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
 		return struct{}{}, d.member(ctx, m, proposal)
 	})
+	d.refuse() // nobody is left who could change anything
 	if d.err != nil {
 		return nil, 0, d.err
 	}
@@ -73,7 +76,8 @@ func (d *decision) member(ctx context.Context, m ledger.Member, proposal ident.S
 }
 
 // take notes what a member said. The vote that makes a quorum makes the certificate;
-// the refusal that makes one impossible ends the decision.
+// the refusal that makes one impossible ends the decision, unless those who are left
+// may show that the entry is hopeless: they are given a moment.
 func (d *decision) take(a answer[ident.Signed]) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,13 +96,38 @@ func (d *decision) take(a answer[ident.Signed]) {
 			}
 		}
 		d.cert, d.certificate, d.err = ledger.MakeCertificate(votes, d.s.charter)
-	case have+members-len(d.votes) < quorum:
+	case have+members-len(d.votes) >= quorum:
+		return
+	case mayBeHopeless(d.votes, members, quorum):
+		if d.patience == nil {
+			d.patience = time.AfterFunc(writeGrace, d.refuse)
+		}
+		return
+	default:
 		d.err = refusal(d.votes, have, quorum)
 		d.stop()
-	default:
+	}
+	d.close()
+}
+
+// refuse ends a decision that is still open.
+func (d *decision) refuse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
 		return
 	}
+	d.err = refusal(d.votes, succeeded(d.votes), ledger.Quorum(len(d.s.charter.Members)))
+	d.stop()
+	d.close()
+}
+
+// close makes what was decided known. The caller holds the lock.
+func (d *decision) close() {
 	d.closed = true
+	if d.patience != nil {
+		d.patience.Stop()
+	}
 	close(d.ready)
 }
 

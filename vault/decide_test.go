@@ -59,4 +59,27 @@ func TestDecisionNeedsAQuorumAndNoMore(t *testing.T) {
 	if d.cert != nil {
 		t.Error("a certificate after all")
 	}
+
+	// Two refuse for good, and a third one may: it is waited for, and settles it.
+	d, stopped = begin()
+	no = ledger.ErrCharter
+	refuse(d, 0)
+	refuse(d, 1)
+	if decided(d) {
+		t.Fatal("those who are left are not waited for")
+	}
+	refuse(d, 3)
+	if !decided(d) || !hopeless(d.err, v.Charter) || !*stopped {
+		t.Errorf("three of four refuse for good: %v, stopped %v", d.err, *stopped)
+	}
+
+	// They do not come: what was said counts.
+	d, stopped = begin()
+	refuse(d, 0)
+	refuse(d, 1)
+	d.refuse()
+	d.refuse()
+	if !decided(d) || hopeless(d.err, v.Charter) || !errors.Is(d.err, ErrNoQuorum) || !*stopped {
+		t.Errorf("two of four refuse for good: %v, stopped %v", d.err, *stopped)
+	}
 }

@@ -20,17 +20,29 @@ func (r refused) Unwrap() error { return r.error }
 // if they gave one, else that they are out of reach.
 func refusal[T any](answers []answer[T], have, need int) error {
 	var said error
-	firmly := 0
 	for _, a := range answers {
-		if a.Err == nil {
-			continue
-		}
-		said = errors.Join(said, fmt.Errorf("%s: %w", a.Member.Name, a.Err))
-		if firm(a.Err) {
-			firmly++
+		if a.Err != nil {
+			said = errors.Join(said, fmt.Errorf("%s: %w", a.Member.Name, a.Err))
 		}
 	}
-	return refused{fmt.Errorf("%w: %d of the %d needed agreed: %w", ErrNoQuorum, have, need, said), firmly}
+	return refused{fmt.Errorf("%w: %d of the %d needed agreed: %w", ErrNoQuorum, have, need, said), firmRefusals(answers)}
+}
+
+func firmRefusals[T any](answers []answer[T]) int {
+	n := 0
+	for _, a := range answers {
+		if a.Err != nil && firm(a.Err) {
+			n++
+		}
+	}
+	return n
+}
+
+// mayBeHopeless reports whether those members who have not answered yet decide
+// whether an entry that finds no quorum is hopeless.
+func mayBeHopeless[T any](answers []answer[T], members, quorum int) bool {
+	firmly, left := firmRefusals(answers), members-len(answers)
+	return firmly > 0 && firmly < quorum && firmly+left >= quorum
 }
 
 // firm reports whether a member's refusal of an entry is final. That it is away, or
