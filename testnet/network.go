@@ -99,10 +99,11 @@ func Attach(dir string, log *slog.Logger) (*Network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attach to network: %w", err)
 	}
-	n := &Network{dir: dir, log: log, runner: newProcesses(filepath.Join(dir, programName), false)}
+	n := &Network{dir: dir, log: log}
 	if err := json.Unmarshal(p, &n.desc); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNoNetwork, path, err)
 	}
+	n.runner = newProcesses(filepath.Join(dir, programName), false, len(n.desc.Nodes))
 	return n, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ var errNoProcess = errors.New("no process of this node runs")
 type processes struct {
 	program  string
 	attached bool
+	nodes    int // that share this machine
 
 	mu       sync.Mutex
 	children map[string]*child
@@ -40,8 +42,18 @@ type child struct {
 	done chan struct{}
 }
 
-func newProcesses(program string, attached bool) *processes {
-	return &processes{program: program, attached: attached, children: map[string]*child{}}
+func newProcesses(program string, attached bool, nodes int) *processes {
+	return &processes{program: program, attached: attached, nodes: nodes, children: map[string]*child{}}
+}
+
+// fairShare tells the scheduler of each of some programs which share this machine to
+// use its part of the cores, and one at least: all of them would wake threads for all
+// cores, and spend their time with that. What the environment says stands.
+func fairShare(env []string, programs int) []string {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return env
+	}
+	return append(env, fmt.Sprintf("GOMAXPROCS=%d", max(1, runtime.NumCPU()/max(1, programs))))
 }
 
 func (p *processes) start(_ context.Context, name, dir string) error {
@@ -55,6 +67,7 @@ func (p *processes) start(_ context.Context, name, dir string) error {
 	defer log.Close()
 	c := &child{cmd: exec.Command(p.program, runArgs(dir)...), done: make(chan struct{})}
 	c.cmd.SysProcAttr = ownGroup()
+	c.cmd.Env = fairShare(os.Environ(), p.nodes)
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	if p.attached {
 		c.cmd.Args = append(c.cmd.Args, "--exit-with-stdin")

@@ -114,7 +114,7 @@ func TestForeignProcess(t *testing.T) {
 		cmd.Wait()
 	}()
 	until(t, "started", func() bool { _, err := node.Ask(t.Context(), nodeDir+"0"); return err == nil })
-	p := newProcesses(copied, false)
+	p := newProcesses(copied, false, 1)
 	if p.state("node-10", nodeDir+"0").pid != cmd.Process.Pid {
 		t.Error("the node's own process is not found")
 	}

@@ -26,7 +26,7 @@ func Up(ctx context.Context, c Config) (*Network, error) {
 	if err := copyProgram(c.Program, program); err != nil {
 		return nil, err
 	}
-	return up(ctx, c, newProcesses(program, c.Attached))
+	return up(ctx, c, newProcesses(program, c.Attached, c.Nodes))
 }
 
 // InProcess starts the same nodes inside this process, by the same constructor. They
