@@ -22,8 +22,9 @@ const createPerm = 0o600
 
 // File is a new content for a path, invisible there until Commit.
 type File struct {
-	f    *os.File // nil once committed or aborted
-	path string
+	f      *os.File // nil once committed or aborted
+	path   string
+	behind behind
 }
 
 // Create starts a new content for path. The caller ends with Commit, or with
@@ -35,7 +36,7 @@ func create(path string, perm fs.FileMode) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create file: %w", err)
 	}
-	t := &File{f, path}
+	t := &File{f: f, path: path}
 	// CreateTemp makes files of mode 0600.
 	if perm != createPerm {
 		if err := f.Chmod(perm); err != nil {
@@ -51,7 +52,9 @@ func (t *File) Write(p []byte) (int, error) {
 	if t.f == nil {
 		return 0, fs.ErrClosed
 	}
-	return t.f.Write(p)
+	n, err := t.f.Write(p)
+	t.behind.wrote(t.f, int64(n))
+	return n, err
 }
 
 // Commit puts the new content in the place of the old one. When it returns nil the
