@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"io"
+
 	"github.com/zeebo/blake3"
 
 	"holdfast/internal/ident"
@@ -29,4 +31,21 @@ func (s plainSum) CID() ident.CID {
 	var sum [ident.HashSize]byte
 	s.h.Sum(sum[:0])
 	return ident.NewCID(ident.Raw, sum)
+}
+
+// summed writes to w, and sums the same bytes meanwhile.
+type summed struct {
+	w   io.Writer
+	sum plainSum
+}
+
+func (s summed) Write(p []byte) (int, error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.sum.Write(p)
+	}()
+	n, err := s.w.Write(p)
+	<-done
+	return n, err
 }

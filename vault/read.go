@@ -65,7 +65,7 @@ func (s *Session) FindObject(ctx context.Context, object ident.CID) (Snapshot, e
 func (v *View) WriteObject(ctx context.Context, w io.Writer) error {
 	sum := newPlainSum(true)
 	path := string(v.Snapshot.Info.Paths[0])
-	if err := snapshot.Dump(ctx, v, v.Snapshot.Info.Root, path, io.MultiWriter(w, sum)); err != nil {
+	if err := snapshot.Dump(ctx, v, v.Snapshot.Info.Root, path, summed{w, sum}); err != nil {
 		return err
 	}
 	if sum.CID() != v.Snapshot.Info.Object {
