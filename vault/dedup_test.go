@@ -30,11 +30,14 @@ type laneBed struct {
 // laneSource gives tree objects back.
 type laneSource struct {
 	snapshot.Source
+	mu    *sync.Mutex // the bed's
 	trees map[seal.ChunkID][]byte
 }
 
 func (s laneSource) Tree(_ context.Context, id seal.ChunkID) ([]byte, error) {
+	s.mu.Lock()
 	p, ok := s.trees[id]
+	s.mu.Unlock()
 	if !ok {
 		return nil, fmt.Errorf("no tree object %v", id)
 	}
@@ -49,10 +52,9 @@ func newLaneBed(t testing.TB) *laneBed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { x.Close() })
-	return &laneBed{
-		commit: &commit{Session: &Session{index: x, profile: Profile{Device: device}}},
-		source: laneSource{trees: map[seal.ChunkID][]byte{}},
-	}
+	l := &laneBed{commit: &commit{Session: &Session{index: x, profile: Profile{Device: device}}}}
+	l.source = laneSource{mu: &l.mu, trees: map[seal.ChunkID][]byte{}}
+	return l
 }
 
 func (l *laneBed) File(_ context.Context, r io.Reader) (snapshot.Content, error) {
