@@ -18,6 +18,7 @@ import (
 	"holdfast/p2p/rpc"
 	"holdfast/p2p/shardrpc"
 	. "holdfast/p2p/shardrpc/shardrpctest"
+	"holdfast/seal"
 )
 
 // worst are the n-k nodes whose loss hurts most: those with the data rows first.
@@ -248,6 +249,52 @@ func TestReaderErrorLeavesTheCommit(t *testing.T) {
 	c := b.store(w, data)
 	b.finish(w)
 	b.mustLoad(b.reader(), c, data)
+}
+
+// Chunks of a stream that has failed are stored beside what comes after it, which may
+// have the same chunks and rely on them: no commit is flushed before they are in it.
+func TestFlushWaitsForChunksOfAFailedStream(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBed(t, erasure.Code{K: 2, N: 4}, 0)
+		goOn := make(chan struct{})
+		var asked atomic.Int64
+		w := b.writer(func(c *WriterConfig) {
+			c.Known = func(seal.Kind, seal.ChunkID) bool {
+				asked.Add(1)
+				<-goOn
+				return false
+			}
+		})
+		bad := errors.New("input/output error")
+		_, err := w.File(t.Context(), io.MultiReader(bytes.NewReader(noise(6<<20, 1)), iotest.ErrReader(bad)))
+		wantErr(t, err, bad)
+		flushed := make(chan int, 1)
+		go func() {
+			n, err := w.Flush(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			flushed <- n
+		}()
+		synctest.Wait()
+		if asked.Load() == 0 {
+			t.Fatal("no chunk is on its way: the test shows nothing")
+		}
+		select {
+		case <-flushed:
+			t.Error("flushed while chunks are on their way")
+		default:
+		}
+		close(goOn)
+		n := <-flushed
+		c, err := w.Finish(t.Context(), []byte("a sealed snapshot"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Segments) != n+1 || int64(len(c.Index.Chunks)) != asked.Load() {
+			t.Errorf("%d segments, %d of data; %d chunks in the index, %d stored", len(c.Segments), n, len(c.Index.Chunks), asked.Load())
+		}
+	})
 }
 
 func TestOrderOfCalls(t *testing.T) {

@@ -212,6 +212,11 @@ func (w *Writer) Flush(ctx context.Context) (dataSegments int, err error) {
 }
 
 func (w *Writer) flush(ctx context.Context) error {
+	// Chunks of a stream that has failed may still be on their way, and others may
+	// rely on them. Nobody enters after them: the gate stays shut.
+	if err := w.gate.close(ctx); err != nil {
+		return err
+	}
 	if err := w.closeOpen(ctx.Done(), false); err != nil {
 		return orCause(ctx, err)
 	}
