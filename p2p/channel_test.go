@@ -3,6 +3,7 @@ package p2p
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,15 @@ import (
 	"testing"
 	"time"
 )
+
+// noise makes bytes that are unlike those of another seed.
+func noise(n int, seed uint64) []byte {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	p := make([]byte, n)
+	_, _ = rand.NewChaCha8(key).Read(p)
+	return p
+}
 
 // counting is a connection that counts calls and keeps what was written.
 type counting struct {
@@ -49,10 +59,7 @@ func TestBatchedWrites(t *testing.T) {
 		b.hold()
 		before, total := w.writes, 0
 		for range r.IntN(8) {
-			p := make([]byte, r.IntN(3*batchSize/2))
-			for i := range p {
-				p[i] = byte(r.Uint32())
-			}
+			p := noise(r.IntN(3*batchSize/2), r.Uint64())
 			want.Write(p)
 			total += len(p)
 			if n, err := b.Write(p); n != len(p) || err != nil {
@@ -114,10 +121,7 @@ func (b *bursts) Read(p []byte) (int, error) {
 
 func TestBatchedReads(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	want := make([]byte, 3<<20)
-	for i := range want {
-		want[i] = byte(r.Uint32())
-	}
+	want := noise(3<<20, 3)
 	for range 20 {
 		b := &batched{Conn: &counting{in: &bursts{bytes.NewReader(want), r}}}
 		var got []byte
@@ -166,13 +170,10 @@ func TestChannelUnderLoad(t *testing.T) {
 				return
 			}
 			defer s.Reset()
-			_ = s.SetReadDeadline(time.Now().Add(patience))
-			_ = s.SetWriteDeadline(time.Now().Add(patience))
-			for range 30 {
-				p := make([]byte, 1+r.IntN(200<<10))
-				for i := range p {
-					p[i] = byte(r.Uint32())
-				}
+			for range 20 {
+				_ = s.SetReadDeadline(time.Now().Add(patience))
+				_ = s.SetWriteDeadline(time.Now().Add(patience))
+				p := noise(1+r.IntN(200<<10), r.Uint64())
 				sent := make(chan error, 1)
 				go func() { _, err := s.Write(p); sent <- err }()
 				got := make([]byte, len(p))
