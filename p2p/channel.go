@@ -142,7 +142,7 @@ func (b *batched) Read(p []byte) (int, error) {
 			b.behind = n == len(p)
 			return n, err
 		}
-		if err := b.fill(); err != nil {
+		if err := b.fill(); err != nil || b.in == nil {
 			return 0, err
 		}
 	}
@@ -154,7 +154,8 @@ func (b *batched) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads ahead. If nothing has come yet, the buffer is held until it does.
+// fill reads ahead. If nothing has come yet, the buffer is held until it does; a read
+// that brings neither bytes nor an error leaves none.
 func (b *batched) fill() error {
 	in := batches.Get().(*[batchSize]byte)
 	n, err := b.Conn.Read(in[:])

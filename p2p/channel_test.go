@@ -116,6 +116,9 @@ type bursts struct {
 }
 
 func (b *bursts) Read(p []byte) (int, error) {
+	if b.rand.IntN(8) == 0 {
+		return 0, nil // allowed, if discouraged
+	}
 	return b.r.Read(p[:min(len(p), 1+b.rand.IntN(2*batchSize))])
 }
 
