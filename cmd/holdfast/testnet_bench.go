@@ -46,6 +46,9 @@ func testnetBench(a *app) *cobra.Command {
 				}
 				config.Each = quickEach
 			}
+			if config.Runs < 1 {
+				return usagef("--runs: at least 1")
+			}
 			var err error
 			if config.Size, err = parseSize(size); err != nil {
 				return err
