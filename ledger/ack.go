@@ -1,6 +1,10 @@
 package ledger
 
-import "holdfast/internal/ident"
+import (
+	"fmt"
+
+	"holdfast/internal/ident"
+)
 
 // Ack is a member's word that an entry's certificate, the entry and its body are on
 // its disk. Acks of a quorum make the entry final.
@@ -34,6 +38,33 @@ func VerifyAck(s ident.Signed, ch Charter) (Ack, error) {
 	}
 	_, err := ch.voter(s, a.Operator, LabelAck)
 	return verified(a, err)
+}
+
+// VerifyAcks checks that a quorum of ch's members acknowledge one entry at one place:
+// it is final.
+func VerifyAcks(acks []ident.Signed, ch Charter) (Place, ident.CID, error) {
+	var first Ack
+	seen := make(map[ident.PublicKey]bool, len(acks))
+	for i, s := range acks {
+		a, err := VerifyAck(s, ch)
+		if err != nil {
+			return Place{}, ident.CID{}, err
+		}
+		if i == 0 {
+			first = a
+		}
+		if a.Place != first.Place || a.Entry != first.Entry {
+			return Place{}, ident.CID{}, mismatch(LabelAck, "entry %s at %v", a.Entry, a.Place)
+		}
+		if seen[a.Operator] {
+			return Place{}, ident.CID{}, invalid(LabelAck, "two of operator %s", a.Operator)
+		}
+		seen[a.Operator] = true
+	}
+	if len(acks) < ch.Quorum() {
+		return Place{}, ident.CID{}, fmt.Errorf("%d acks of %d: %w", len(acks), ch.Quorum(), ErrNoQuorum)
+	}
+	return first.Place, first.Entry, nil
 }
 
 func (a Ack) validate() error {

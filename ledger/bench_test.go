@@ -61,3 +61,40 @@ func BenchmarkVerifyCertificate(b *testing.B) {
 		})
 	}
 }
+
+// The arithmetic of a release in a vault of a million segments and ten thousand
+// snapshots: spans, not CIDs.
+func BenchmarkFree(b *testing.B) {
+	const lanes, snapshots, each = 10, 1000, 100
+	introduced, closing := ledger.Numbers{}, ledger.Numbers{}
+	var sets []ledger.Set
+	for l := range lanes {
+		lane := ledgertest.Key(fmt.Sprint("lane ", l)).Public()
+		introduced.Add(lane, ledger.Spans{{First: 0, Count: snapshots * each}})
+		closing.Add(lane, ledger.Spans{{First: 0, Count: each}})
+		for s := range snapshots {
+			set := ledger.Set{Lane: lane, Lanes: []ledger.LaneSet{{Lane: lane}}}
+			for back := range min(s, 10) { // some of what came before, and all of its own
+				set.Lanes[0].Numbers = append(set.Lanes[0].Numbers, ledger.Span{First: int64((s - min(s, 10) + back) * each), Count: each / 2})
+			}
+			set.Lanes[0].Numbers = append(set.Lanes[0].Numbers, ledger.Span{First: int64(s * each), Count: each})
+			sets = append(sets, set)
+		}
+	}
+	b.Run("free", func(b *testing.B) {
+		for b.Loop() {
+			needed := ledger.Numbers{}
+			for _, s := range sets[each:] {
+				needed.AddSet(s)
+			}
+			if ledger.Free(introduced, needed, nil).Count() == 0 {
+				b.Fatal("nothing is free")
+			}
+		}
+	})
+	b.Run("closing", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			closing.In(sets[i%len(sets)])
+		}
+	})
+}

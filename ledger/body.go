@@ -33,8 +33,9 @@ const Nowhere = 255
 
 // EnrolBody is the body of an entry that makes a key a device of the vault.
 type EnrolBody struct {
-	V     int64        `cbor:"v"`
-	Grant ident.Signed `cbor:"grant"`
+	V      int64        `cbor:"v"`
+	Grant  ident.Signed `cbor:"grant"`
+	Sealed []byte       `cbor:"sealed,omitempty"` // the device's keys, sealed to its index recipient
 }
 
 // RevokeBody is the body of an entry that takes a device's rights, for ever.
@@ -87,14 +88,26 @@ func (b SnapshotBody) validate() error {
 // ParseEnrolBody checks the form of a body. The grant is for VerifyGrant.
 func ParseEnrolBody(p []byte) (EnrolBody, error) {
 	var b EnrolBody
-	err := parse(labelBody, p, MaxGrant+MaxSmall, &b)
-	return verified(b, err)
+	if err := parse(labelBody, p, MaxGrant+MaxDeviceKeys+MaxSmall, &b); err != nil {
+		return EnrolBody{}, err
+	}
+	return verified(b, b.validate())
 }
 
-// Encode returns b's bytes.
+// Encode returns b's bytes, which a reader accepts.
 func (b EnrolBody) Encode() ([]byte, error) {
 	b.V = version
+	if err := b.validate(); err != nil {
+		return nil, err
+	}
 	return wire.Encode(b)
+}
+
+func (b EnrolBody) validate() error {
+	if len(b.Sealed) > MaxDeviceKeys {
+		return fmt.Errorf("%s: %w: sealed keys of %d bytes", labelBody, ErrTooLarge, len(b.Sealed))
+	}
+	return nil
 }
 
 // ParseRevokeBody checks the form of a body.

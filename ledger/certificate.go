@@ -20,14 +20,22 @@ type Certificate struct {
 	Votes   []ident.Signed `cbor:"votes"` // sorted by operator
 
 	place  Place
-	clocks []int64 // ascending
+	voters []ident.PublicKey // sorted
+	clocks []int64           // ascending
+}
+
+// ParseCertificate checks the form of a certificate. Nothing in it is verified.
+func ParseCertificate(p []byte) (Certificate, error) {
+	var c Certificate
+	err := parse(labelCertificate, p, MaxCertificate, &c)
+	return verified(c, err)
 }
 
 // VerifyCertificate checks that a quorum of ch's members voted for one entry at one
 // place.
 func VerifyCertificate(p []byte, ch Charter) (Certificate, error) {
-	var c Certificate
-	if err := parse(labelCertificate, p, MaxCertificate, &c); err != nil {
+	c, err := ParseCertificate(p)
+	if err != nil {
 		return Certificate{}, err
 	}
 	if len(c.Votes) > len(ch.Members) {
@@ -37,7 +45,7 @@ func VerifyCertificate(p []byte, ch Charter) (Certificate, error) {
 	if len(c.Votes) < ch.Quorum() {
 		return Certificate{}, fmt.Errorf("certificate of entry %s: %w: %d of %d", c.Entry, ErrNoQuorum, len(c.Votes), ch.Quorum())
 	}
-	err := c.verify(ch)
+	err = c.verify(ch)
 	return verified(c, err)
 }
 
@@ -61,6 +69,7 @@ func (c *Certificate) verify(ch Charter) error {
 			return invalid(labelCertificate, "votes are not sorted by operator, or one is there twice")
 		}
 		last = v.Operator
+		c.voters = append(c.voters, v.Operator)
 		c.clocks = append(c.clocks, v.Clock)
 	}
 	slices.Sort(c.clocks)
@@ -115,6 +124,9 @@ func encodeCertificate(votes []ident.Signed, ch Charter) ([]byte, error) {
 // Place returns where a verified certificate's votes count.
 func (c Certificate) Place() Place { return c.place }
 
+// Voters returns the operators whose members voted in a verified certificate, sorted.
+func (c Certificate) Voters() []ident.PublicKey { return c.voters }
+
 // Time returns a verified certificate's time of the entry: the median of the votes'
 // clocks, the lower one of two. Of one that is not verified it is the zero time.
 func (c Certificate) Time() time.Time {
@@ -122,6 +134,24 @@ func (c Certificate) Time() time.Time {
 		return time.Time{}
 	}
 	return Time(c.clocks[(len(c.clocks)-1)/2])
+}
+
+// KnownCertificate reads a certificate that has been verified before: its attempt, and its time of
+// the entry. It verifies no signature, and is for what a member keeps itself.
+func KnownCertificate(p []byte) (attempt int64, at time.Time, err error) {
+	var c Certificate
+	if err := parse(labelCertificate, p, MaxCertificate, &c); err != nil {
+		return 0, time.Time{}, err
+	}
+	for _, s := range c.Votes {
+		var v Vote
+		if err := parse(LabelVote, s.Object, MaxSmall, &v); err != nil {
+			return 0, time.Time{}, err
+		}
+		c.clocks = append(c.clocks, v.Clock)
+	}
+	slices.Sort(c.clocks)
+	return c.Attempt, c.Time(), nil
 }
 
 // Certifies checks that a verified certificate is an entry's.

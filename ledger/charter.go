@@ -24,6 +24,7 @@ type Charter struct {
 	Code      Code              `cbor:"code"`               // for new data
 	Guardians []Guardian        `cbor:"guardians,omitempty"`
 	Threshold int64             `cbor:"threshold,omitempty"` // approvals needed
+	Secret    []byte            `cbor:"secret,omitempty"`    // the root secret, sealed to what Threshold shares give
 	Retention int64             `cbor:"retention"`           // s
 	Cooling   int64             `cbor:"cooling"`             // s
 	Trash     int64             `cbor:"trash"`               // s
@@ -107,6 +108,9 @@ func VerifyNextCharter(s ident.Signed, prev Charter) (Charter, error) {
 		return Charter{}, mismatch(LabelCharter, "does not follow charter %s", prev.cid)
 	case c.Owner != prev.Owner || c.Network != prev.Network || c.Salt != prev.Salt:
 		return Charter{}, invalid(LabelCharter, "owner, network or salt differs from the charter before")
+	// SPEC: the identity's number never goes down, and with the same number the recipient is the same
+	case c.Identity < prev.Identity || c.Identity == prev.Identity && c.Recipient != prev.Recipient:
+		return Charter{}, invalid(LabelCharter, "identity %d after %d, or another recipient under one number", c.Identity, prev.Identity)
 	}
 	return verified(c, check(s, c.Owner, LabelCharter, c.Vault))
 }

@@ -52,6 +52,8 @@ func TestCharterRules(t *testing.T) {
 		"share twice":                 func(c *ledger.Charter) { c.Guardians[1].Share = c.Guardians[0].Share },
 		"guardian without envelope":   func(c *ledger.Charter) { c.Guardians[1].Envelope = nil },
 		"envelope too long":           func(c *ledger.Charter) { c.Guardians[1].Envelope = make([]byte, ledger.MaxEnvelope+1) },
+		"secret too long":             func(c *ledger.Charter) { c.Secret = make([]byte, ledger.MaxSecret+1) },
+		"secret without guardians":    func(c *ledger.Charter) { c.Guardians, c.Threshold, c.Secret = nil, 0, []byte{1} },
 		"negative retention":          func(c *ledger.Charter) { c.Retention = -1 },
 		"trash for ever":              func(c *ledger.Charter) { c.Trash = 1 << 62 },
 		"short cooling-off":           func(c *ledger.Charter) { c.Network, c.Cooling = "production", 72*3600-1 },

@@ -84,6 +84,11 @@ func (c Charter) checkGuardians() error {
 		return invalid(LabelCharter, "%d guardians", n)
 	case n > 0 && (c.Threshold < 2 || c.Threshold > n):
 		return invalid(LabelCharter, "threshold %d of %d guardians", c.Threshold, n)
+	// SPEC: secret: only with guardians. Without it they approve, and recover nothing.
+	case n == 0 && len(c.Secret) > 0:
+		return invalid(LabelCharter, "a secret without guardians")
+	case len(c.Secret) > MaxSecret:
+		return invalid(LabelCharter, "a secret of %d bytes", len(c.Secret))
 	}
 	keys := make(map[ident.PublicKey]bool, len(c.Guardians))
 	shares := make(map[[32]byte]bool, len(c.Guardians))

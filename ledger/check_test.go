@@ -134,10 +134,9 @@ func refusals() map[string]struct {
 		}},
 		"proposal: another charter": {ledger.ErrCharter, func(a *attempt) { a.changeRequest = func(p *ledger.Proposal) { p.Charter = other } }},
 		"another charter":           {ledger.ErrCharter, func(a *attempt) { a.changeEntry = func(e *ledger.Entry) { e.Charter = other } }},
-		"attempt 1":                 {ledger.ErrAttempt, func(a *attempt) { a.changeRequest = func(p *ledger.Proposal) { p.Attempt = 1 } }},
 
 		"no device":     {ledger.ErrForbidden, func(a *attempt) { delete(a.view.grants, a.lane.Key.Public()) }},
-		"revoked":       {ledger.ErrForbidden, func(a *attempt) { a.view.revoked[a.lane.Key.Public()] = true }},
+		"revoked":       {ledger.ErrRevoked, func(a *attempt) { a.view.revoked[a.lane.Key.Public()] = true }},
 		"read only":     {ledger.ErrForbidden, func(a *attempt) { a.regrant(func(g *ledger.Grant) { g.Rights = ledger.Read }) }},
 		"grant expired": {ledger.ErrExpired, func(a *attempt) { a.regrant(func(g *ledger.Grant) { g.Expires = ledger.Millis(a.now) }) }},
 		"snapshot in the owner's lane": {ledger.ErrKind, func(a *attempt) {
@@ -269,6 +268,7 @@ func TestCheckProposalAccepts(t *testing.T) {
 		"an admitted operator":        func(a *attempt) { a.stranger(); a.admit() },
 		"a clock of the device's own": func(a *attempt) { a.changeEntry = func(e *ledger.Entry) { e.Clock = 0 } },
 		"a checkpoint":                func(a *attempt) { a.commit.Body.Partial = true },
+		"a later attempt":             func(a *attempt) { a.changeRequest = func(p *ledger.Proposal) { p.Attempt = 1 } },
 		"a receipt that just holds": func(a *attempt) {
 			a.now = ledger.Time(a.commit.Receipts[3].Until).Add(-ledger.LeastLeft)
 		},

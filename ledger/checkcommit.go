@@ -9,7 +9,7 @@ import (
 )
 
 // checkSnapshot holds the rules of a commit.
-func checkSnapshot(v View, e Entry, eff Effect, b SnapshotBody, now time.Time) error {
+func checkSnapshot(v View, p Proposal, e Entry, eff Effect, b SnapshotBody, now time.Time) error {
 	for _, s := range eff.Segments {
 		// SPEC: A segment may be introduced once in a vault.
 		if v.Introduced(s.CID) {
@@ -30,10 +30,38 @@ func checkSnapshot(v View, e Entry, eff Effect, b SnapshotBody, now time.Time) e
 			return fmt.Errorf("segment %s: %w", s.CID, err)
 		}
 	}
-	if err := checkReceipts(ch, e, eff.Segments, b, holders, now); err != nil {
+	until := now.Add(LeastLeft)
+	if p.bound == e.CID() {
+		until = time.Time{} // it was judged when the entry was certified first
+	}
+	receipt := VerifyReceipt
+	if m, ok := v.(ReceiptView); ok {
+		receipt = m.NodeReceipt
+	}
+	if err := checkReceipts(ch, e, eff.Segments, b, holders, receiptRule{until, receipt}); err != nil {
 		return err
 	}
-	return checkRefs(v, e, eff)
+	set, err := checkRefs(v, e, eff)
+	if err != nil {
+		return err
+	}
+	return checkClosing(v, p, e, set)
+}
+
+// checkClosing holds that nothing the entry refers to is being released. An entry that
+// was certified before may come again: a quorum has voted for it, and as long as it may
+// come again none of them consents, so no release of what it refers to is certified.
+//
+// SPEC: who consented to the release of a segment votes for no entry that refers to it,
+// unless that is undone
+func checkClosing(v View, p Proposal, e Entry, set Set) error {
+	if p.bound == e.CID() {
+		return nil
+	}
+	if named, closing := v.Closing(set); closing {
+		return &SegmentsError{ErrClosing, named}
+	}
+	return nil
 }
 
 // checkHolders verifies the table of holders: admitted, of this network, valid now,
@@ -89,13 +117,19 @@ func checkPlacement(ch Charter, s Segment, holders []NodeCertificate) error {
 	return nil
 }
 
-// checkReceipts holds that each holder promises, for this commit and for long
-// enough, exactly what the placement says it has.
-func checkReceipts(ch Charter, e Entry, segments []Segment, b SnapshotBody, holders []NodeCertificate, now time.Time) error {
+// receiptRule is how receipts are judged: how long they must hold at least, and what
+// verifies them.
+type receiptRule struct {
+	until  time.Time
+	verify func(s ident.Signed, holder ident.PublicKey, vault ident.CID) (Receipt, error)
+}
+
+// checkReceipts holds that each holder promises, for this commit and for long enough,
+// exactly what the placement says it has.
+func checkReceipts(ch Charter, e Entry, segments []Segment, b SnapshotBody, holders []NodeCertificate, rule receiptRule) error {
 	want := placed(segments, len(holders))
-	until := now.Add(LeastLeft)
 	for i, h := range holders {
-		r, err := VerifyReceipt(b.Receipts[i], h.Vote, e.Vault)
+		r, err := rule.verify(b.Receipts[i], h.Vote, e.Vault)
 		if err != nil {
 			return fmt.Errorf("receipt of node %s: %w", h.Node, err)
 		}
@@ -104,7 +138,7 @@ func checkReceipts(ch Charter, e Entry, segments []Segment, b SnapshotBody, hold
 			err = fmt.Errorf("%w: another node, device, charter or nonce", ErrReceipt)
 		case r.Later():
 			err = fmt.Errorf("%w: the nonce is zero", ErrReceipt)
-		case Time(r.Until).Before(until):
+		case Time(r.Until).Before(rule.until):
 			err = fmt.Errorf("%w: it ends at %v", ErrReceipt, Time(r.Until).UTC())
 		case !slices.Equal(r.Shards, want[i]):
 			err = fmt.Errorf("%w: its shards are not those of the placement", ErrReceipt)
@@ -134,26 +168,26 @@ func placed(segments []Segment, holders int) [][]ReceiptShard {
 }
 
 // checkRefs holds the arithmetic of a reference set: it stands on a set that is
-// known, every number exists, and every new segment is in it.
-func checkRefs(v View, e Entry, eff Effect) error {
+// known, every number exists, and every new segment is in it. It returns the set.
+func checkRefs(v View, e Entry, eff Effect) (Set, error) {
 	r, err := ParseRefSet(eff.Refs)
 	if err != nil {
-		return err
+		return Set{}, err
 	}
 	var base Set
 	if !r.IsFull() {
 		known := false
 		if base, known = v.Refs(r.Base); !known {
-			return fmt.Errorf("%w: base %s is not known", ErrRefs, r.Base)
+			return Set{}, fmt.Errorf("%w: base %s is not known", ErrRefs, r.Base)
 		}
 	}
 	set, err := r.Resolve(e.Lane, e.CID(), base)
 	if err != nil {
-		return err
+		return Set{}, err
 	}
 	before, ok := v.Numbered(e.Lane, e.Prev)
 	if !ok {
-		return fmt.Errorf("%w: %s has no numbers", ErrRefs, e.Prev)
+		return Set{}, fmt.Errorf("%w: %s has no numbers", ErrRefs, e.Prev)
 	}
 	added := Span{before, int64(len(eff.Segments))}
 	for _, l := range set.Lanes {
@@ -163,12 +197,12 @@ func checkRefs(v View, e Entry, eff Effect) error {
 		}
 		// SPEC: All numbers MUST exist.
 		if !ok || l.Numbers.End() > count {
-			return fmt.Errorf("%w: number %d of lane %s does not exist up to %s", ErrRefs, l.Numbers.End()-1, l.Lane, l.UpTo)
+			return Set{}, fmt.Errorf("%w: number %d of lane %s does not exist up to %s", ErrRefs, l.Numbers.End()-1, l.Lane, l.UpTo)
 		}
 	}
 	// SPEC: The set holds all new segments of its entry.
 	if !set.Numbers(e.Lane).Covers(added) {
-		return fmt.Errorf("%w: new segments are not in it", ErrRefs)
+		return Set{}, fmt.Errorf("%w: new segments are not in it", ErrRefs)
 	}
-	return nil
+	return set, nil
 }

@@ -10,9 +10,14 @@ import (
 type Effect struct {
 	Segments []Segment       // introduced, in the order of their numbers
 	Refs     Raw             // reference set of a snapshot
+	Partial  bool            // the snapshot is not complete
 	Enrolled ident.Signed    // grant of a new device
 	Grant    Grant           // the same, verified
 	Revoked  ident.PublicKey // device that loses its rights, for ever
+
+	// Succession is what an entry of kind charter brings: the successor is in force
+	// once the entry is final, not before.
+	Succession Succession
 }
 
 // ReadEffect reads an entry's body far enough to know its effect. It checks the
@@ -41,7 +46,7 @@ func readEffect(ch Charter, e Entry, body []byte) (Effect, SnapshotBody, error) 
 		if err != nil {
 			return fail(err)
 		}
-		return Effect{Segments: segments, Refs: b.Refs}, b, nil
+		return Effect{Segments: segments, Refs: b.Refs, Partial: b.Partial}, b, nil
 	case KindEnrol:
 		b, err := ParseEnrolBody(body)
 		if err != nil {
@@ -58,6 +63,12 @@ func readEffect(ch Charter, e Entry, body []byte) (Effect, SnapshotBody, error) 
 			return fail(err)
 		}
 		return Effect{Revoked: b.Device}, SnapshotBody{}, nil
+	case KindCharter:
+		s, err := readSuccession(ch, e, body)
+		if err != nil {
+			return fail(err)
+		}
+		return Effect{Succession: s}, SnapshotBody{}, nil
 	default:
 		return fail(fmt.Errorf("entry %s: %w: %.20q", e.CID(), ErrKind, string(e.Kind)))
 	}

@@ -5,15 +5,22 @@ import "holdfast/internal/ident"
 // Kind says what an entry does.
 type Kind string
 
-// The kinds of this version. Enrol and Revoke stand in the owner's lane, Snapshot
-// in a device's.
+// The kinds of this version. Snapshot stands in a device's lane, the others in the
+// owner's.
 const (
 	KindSnapshot Kind = "snapshot"
 	KindEnrol    Kind = "enrol"
 	KindRevoke   Kind = "revoke"
+	KindCharter  Kind = "charter"
 )
 
-func (k Kind) valid() bool { return k == KindSnapshot || k == KindEnrol || k == KindRevoke }
+func (k Kind) valid() bool {
+	switch k {
+	case KindSnapshot, KindEnrol, KindRevoke, KindCharter:
+		return true
+	}
+	return false
+}
 
 // Entry is one link of a lane.
 type Entry struct {
@@ -43,15 +50,33 @@ func SignEntry(lane ident.PrivateKey, e Entry) (ident.Signed, error) {
 // VerifyEntry checks form and signature, the latter by the lane's key inside.
 // Whether that key may add to the vault is not decided here.
 func VerifyEntry(s ident.Signed) (Entry, error) {
+	e, err := ParseEntry(s)
+	if err != nil {
+		return Entry{}, err
+	}
+	return verified(e, check(s, e.Lane, LabelEntry, e.Vault))
+}
+
+// ReadEntry reads an entry that has been verified before. It verifies no signature, and
+// is for what a member keeps itself.
+func ReadEntry(s ident.Signed) (Entry, error) {
 	var e Entry
 	if err := parse(LabelEntry, s.Object, MaxEntry, &e); err != nil {
 		return Entry{}, err
 	}
-	if err := e.validate(); err != nil {
+	e.cid = s.CID()
+	return e, nil
+}
+
+// ParseEntry checks form only: it is for an entry whose signature was verified when it
+// came, and which is the one that a certificate or a hash names.
+func ParseEntry(s ident.Signed) (Entry, error) {
+	var e Entry
+	if err := parse(LabelEntry, s.Object, MaxEntry, &e); err != nil {
 		return Entry{}, err
 	}
 	e.cid = s.CID()
-	return verified(e, check(s, e.Lane, LabelEntry, e.Vault))
+	return verified(e, e.validate())
 }
 
 // CID returns the name of an entry that VerifyEntry has returned. The first digits

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 
+	"holdfast/internal/ident"
 	"holdfast/internal/wire"
 )
 
@@ -28,10 +30,17 @@ var (
 )
 
 // What CheckProposal refuses, besides the errors above. Each is final for this
-// proposal, except ErrBehind, which passes once the member has caught up.
+// proposal, except ErrBehind, which passes once the member has caught up. Reports of a
+// quorum open the next attempt.
 var (
-	// ErrAttempt says that the attempt is not accepted by this version.
-	ErrAttempt = errors.New("attempt above 0 is not accepted by this version")
+	// ErrAttempt says that the member has promised to vote and acknowledge nothing at
+	// this height below a higher attempt.
+	ErrAttempt = errors.New("the attempt is below what this member has promised")
+	// ErrLocked says that the member has voted for another entry at this place.
+	ErrLocked = errors.New("another entry is locked at this place")
+	// ErrUndecided says that the entry below could still be replaced, as far as this
+	// member knows: acks of a quorum for it, in the proposal, prove that it cannot.
+	ErrUndecided = errors.New("the entry below is not known to be decided")
 	// ErrCharter says that the charter is not the one in force.
 	ErrCharter = errors.New("not the charter in force")
 	// ErrForbidden says that the lane's key has no right to add this.
@@ -46,8 +55,8 @@ var (
 	ErrFork = errors.New("entry does not follow the lane's head")
 	// ErrBody says that the body is not the one that the entry names.
 	ErrBody = errors.New("body is not the one that the entry names")
-	// ErrRevoked says that a device that was revoked would come back.
-	ErrRevoked = errors.New("a revoked device cannot be enrolled again")
+	// ErrRevoked says that a device was revoked: it has no rights, and cannot come back.
+	ErrRevoked = errors.New("the device was revoked")
 	// ErrHolder says that a node may not hold shards of this vault.
 	ErrHolder = errors.New("holder is not admitted")
 	// ErrPlacement says that shards are placed against the rule of one for each operator.
@@ -60,4 +69,57 @@ var (
 	ErrIntroduced = errors.New("segment was introduced before")
 	// ErrRefs says that the arithmetic of a reference set is wrong.
 	ErrRefs = errors.New("reference set does not add up")
+	// ErrVoid says that an entry is above the place where the charter after its own
+	// starts, or does not go on from where its own starts.
+	ErrVoid = errors.New("entry is void under its charter")
+	// ErrFrozen says that the member signs nothing more under this charter but what
+	// belongs to its successor.
+	ErrFrozen = errors.New("frozen for a successor of the charter")
+	// ErrLowers says that a charter lowers protection and has not waited for it.
+	ErrLowers = errors.New("this lowers protection and has not passed")
 )
+
+// What a member says about requests and releases.
+var (
+	// ErrUnknownRequest says that the request, or the release, is not known here.
+	ErrUnknownRequest = errors.New("request is not known here")
+	// ErrNotPassed says that a request lacks approvals, or is cooling off.
+	ErrNotPassed = errors.New("request has not passed yet")
+	// ErrVetoed says that somebody with a say has said no.
+	ErrVetoed = errors.New("request was vetoed")
+	// ErrSettled says that a request has come to nothing: it has expired, or another
+	// charter is in force, or its release was taken back.
+	ErrSettled = errors.New("request has expired or is void")
+	// ErrNotFree says that a segment is still needed, or is none of this vault's. It
+	// comes in a *SegmentsError.
+	ErrNotFree = errors.New("segment is not free")
+	// ErrRetention says that the retention of a target is not over.
+	ErrRetention = errors.New("retention is not over")
+	// ErrClockDoubt says that a member does not trust its own clock: all is locked.
+	ErrClockDoubt = errors.New("the clock is in doubt")
+	// ErrTooLate says that a release cannot be taken back any more.
+	ErrTooLate = errors.New("too late to take the release back")
+	// ErrClosing says that an entry refers to a segment that is being released. It
+	// comes in a *SegmentsError.
+	ErrClosing = errors.New("a segment that the entry refers to is being released")
+)
+
+// SegmentsError is a refusal because of segments: ErrNotFree or ErrClosing.
+type SegmentsError struct {
+	Err      error
+	Segments []ident.CID // some of them, at most MaxNamed
+}
+
+// MaxNamed is how many segments a refusal names.
+const MaxNamed = 28
+
+// Error implements error.
+func (e *SegmentsError) Error() string {
+	if len(e.Segments) == 0 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%v: %s", e.Err, e.Segments[0])
+}
+
+// Unwrap implements errors.Is.
+func (e *SegmentsError) Unwrap() error { return e.Err }

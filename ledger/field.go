@@ -55,6 +55,16 @@ func ascending[T any](items []T, key func(T) ident.PublicKey) bool {
 	return true
 }
 
+// validNames checks a list of structures' names: at most MaxTargets, sorted, none twice.
+func validNames(names []ident.CID) bool {
+	for i, c := range names {
+		if !structure(c) || i > 0 && names[i-1].Compare(c) >= 0 {
+			return false
+		}
+	}
+	return len(names) <= MaxTargets
+}
+
 // structure says that c can name a structure of this package.
 func structure(c ident.CID) bool { return c.Codec() == ident.DagCBOR }
 

@@ -108,7 +108,7 @@ func TestScopesAreKeptApart(t *testing.T) {
 // Lengths are looked at before bytes are.
 func TestTooLong(t *testing.T) {
 	limits := map[string]int{
-		"body-snapshot": ledger.MaxBody, "body-checkpoint": ledger.MaxBody, "link": ledger.MaxLink, "receipt": ledger.MaxReceipt,
+		"body-snapshot": ledger.MaxBody, "body-checkpoint": ledger.MaxBody, "link": ledger.MaxLink, "link-charter": ledger.MaxLink, "body-charter": ledger.MaxBody, "receipt": ledger.MaxReceipt,
 		"refs-full": ledger.MaxBody, "refs-delta": ledger.MaxBody, "refs-lanes": ledger.MaxBody,
 		"placement": ledger.MaxPlacement,
 	}

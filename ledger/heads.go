@@ -23,6 +23,7 @@ type LaneHead struct {
 	Height int64           `cbor:"height"`         // 0 for none
 	Entry  ident.CID       `cbor:"entry,omitzero"` // none at height 0
 	Lock   Lock            `cbor:"lock,omitzero"`
+	Floor  int64           `cbor:"floor,omitempty"` // attempt below which it signs nothing above the head
 }
 
 // Lock says for which entry a member has voted. The zero value is no lock.
@@ -79,6 +80,9 @@ func (h Heads) validate() error {
 	for _, l := range h.Lanes {
 		if l.Height < 0 || (l.Height == 0) != l.Entry.IsZero() || !l.Entry.IsZero() && !structure(l.Entry) {
 			return invalid(LabelHeads, "height %d of lane %s", l.Height, l.Lane)
+		}
+		if l.Floor < 0 {
+			return invalid(LabelHeads, "floor %d of lane %s", l.Floor, l.Lane)
 		}
 		if l.Lock != (Lock{}) && (l.Lock.Height < 1 || l.Lock.Attempt < 0 || !structure(l.Lock.Entry)) {
 			return invalid(LabelHeads, "lock of lane %s", l.Lane)

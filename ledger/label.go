@@ -22,8 +22,19 @@ const (
 	LabelVote            ident.Label = "vote"
 	LabelAck             ident.Label = "ack"
 	LabelReport          ident.Label = "report"
+	LabelAttempt         ident.Label = "attempt"
 	LabelHeads           ident.Label = "heads"
 	LabelSegments        ident.Label = "segments"
+	LabelJoin            ident.Label = "join"
+	LabelMemberKey       ident.Label = "member-key"
+	LabelFreeze          ident.Label = "freeze"
+	LabelRequest         ident.Label = "request"
+	LabelApprove         ident.Label = "approve"
+	LabelVeto            ident.Label = "veto"
+	LabelConsent         ident.Label = "consent"
+	LabelUndo            ident.Label = "undo"
+	LabelUndone          ident.Label = "undone"
+	LabelStanding        ident.Label = "standing"
 )
 
 // version is the only version of every structure here.

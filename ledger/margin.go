@@ -25,6 +25,16 @@ func MostShards(code erasure.Code, operators int) int {
 // SPEC: after taking away any max(f, 1) operators
 func (c Charter) Away() int { return max(c.Faults(), 1) }
 
+// Withstands returns how many operators may be gone, whichever they are, so that k
+// shards are left; -1 if there are fewer than k. Shards counts them by operator.
+func Withstands(shards map[ident.PublicKey]int, k int) int {
+	away := 0
+	for away <= len(shards) && Left(shards, away) >= k {
+		away++
+	}
+	return away - 1
+}
+
 // Left returns how many shards of a segment are left at least when any so many
 // operators are gone. Shards counts them by operator.
 func Left(shards map[ident.PublicKey]int, away int) int {

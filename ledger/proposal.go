@@ -12,6 +12,9 @@ type Proposal struct {
 	Place
 	Entry   ident.CID      `cbor:"entry"`
 	Reports []ident.Signed `cbor:"reports,omitempty"` // above attempt 0: q of them
+	Acks    []ident.Signed `cbor:"acks,omitempty"`    // of the entry below: none, or q at one place
+
+	bound, final ident.CID
 }
 
 // SignProposal signs p with its lane's key, which is filled in.
@@ -35,6 +38,36 @@ func VerifyProposal(s ident.Signed) (Proposal, error) {
 	}
 	return verified(p, check(s, p.Lane, LabelProposal, p.Vault))
 }
+
+// Bind checks a verified proposal's reports and acks, and notes to which entry the
+// ones bind it and which the others prove final.
+func (p *Proposal) Bind(ch Charter) error {
+	reports, err := p.VerifyReports(ch)
+	if err != nil {
+		return err
+	}
+	p.bound, _ = Bound(reports)
+	if len(p.Acks) == 0 {
+		return nil
+	}
+	at, entry, err := VerifyAcks(p.Acks, ch)
+	switch {
+	case err != nil:
+		return err
+	case at.Lane != p.Lane || at.Height != p.Height-1:
+		return mismatch(LabelAck, "entry below %v, acks at %v", p.Place, at)
+	}
+	p.final = entry
+	return nil
+}
+
+// Bound returns the entry to which Bind has found the proposal bound; undefined if its
+// writer is free. That entry was certified before.
+func (p Proposal) Bound() ident.CID { return p.bound }
+
+// Final returns the entry below that Bind has found to be final; undefined without
+// acks.
+func (p Proposal) Final() ident.CID { return p.final }
 
 // VerifyReports checks that a proposal above attempt 0 carries reports of a quorum
 // of ch about its place, and returns them. Which entry they allow is not decided here.
@@ -64,8 +97,8 @@ func (p Proposal) validate() error {
 	switch {
 	case !structure(p.Entry):
 		return invalid(LabelProposal, "entry names no structure")
-	case len(p.Reports) > MaxMembers:
-		return invalid(LabelProposal, "%d reports", len(p.Reports))
+	case len(p.Reports) > MaxMembers || len(p.Acks) > MaxMembers:
+		return invalid(LabelProposal, "%d reports, %d acks", len(p.Reports), len(p.Acks))
 	case (p.Attempt > 0) != (len(p.Reports) > 0):
 		return invalid(LabelProposal, "%d reports at attempt %d", len(p.Reports), p.Attempt)
 	}

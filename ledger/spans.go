@@ -101,6 +101,23 @@ func (s Spans) Minus(t Spans) Spans {
 	return out
 }
 
+// Common returns the numbers that are in s and in t.
+func (s Spans) Common(t Spans) Spans { return s.Minus(s.Minus(t)) }
+
+// First returns the lowest so many numbers of s.
+func (s Spans) First(count int64) Spans {
+	var out Spans
+	for _, n := range s {
+		if count <= 0 {
+			break
+		}
+		n.Count = min(n.Count, count)
+		count -= n.Count
+		out = append(out, n)
+	}
+	return out
+}
+
 // Contains reports whether number n is in s.
 func (s Spans) Contains(n int64) bool { return s.Covers(Span{n, 1}) }
 

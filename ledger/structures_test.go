@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"slices"
 	"testing"
 
 	"holdfast/internal/ident"
@@ -70,7 +71,7 @@ func under[T any](ch ledger.Charter, f func(ident.Signed, ledger.Charter) (T, er
 }
 
 func (w *world) structures() []structure {
-	return append(append(w.ofNodes(), w.ofOwner()...), append(w.ofLanes(), w.ofMembers()...)...)
+	return slices.Concat(w.ofNodes(), w.ofOwner(), w.ofLanes(), w.ofMembers(), w.ofReleases())
 }
 
 func (w *world) ofNodes() []structure {
@@ -121,9 +122,11 @@ func (w *world) verifyPlacement(s ident.Signed) error {
 func (w *world) ofOwner() []structure {
 	ch, id := w.vault.Charter, w.vault.ID()
 	guarded := must(ledger.SignCharter(w.vault.Owner, w.guarded()))
+	secret := must(ledger.SignCharter(w.vault.Owner, w.recoverable()))
 	return []structure{
 		{"charter", ledger.LabelCharter, id, w.vault.Signed, ignore(ledger.VerifyFirstCharter)},
 		{"charter-guarded", ledger.LabelCharter, guarded.CID(), guarded, ignore(ledger.VerifyFirstCharter)},
+		{"charter-secret", ledger.LabelCharter, secret.CID(), secret, ignore(ledger.VerifyFirstCharter)},
 		{"charter-next", ledger.LabelCharter, id, must(ledger.SignCharter(w.vault.Owner, w.next())), under(ch, ledger.VerifyNextCharter)},
 		{"grant", ledger.LabelGrant, id, w.grant, func(s ident.Signed) error {
 			_, err := ledger.VerifyGrant(s, ch.Owner, id)
@@ -133,7 +136,11 @@ func (w *world) ofOwner() []structure {
 			_, err := ledger.VerifyGrant(s, ch.Owner, id)
 			return err
 		}},
+		{"join", ledger.LabelJoin, ident.CID{}, must(ledger.SignJoinRequest(w.device, ledger.JoinRequest{
+			Name: "laptop", Index: ledgertest.Recipient(), Created: ledger.Millis(ledgertest.Start()),
+		})), ignore(ledger.VerifyJoinRequest)},
 		{"body-enrol", "", id, plain(w.enrol.Body), parses(ledger.ParseEnrolBody)},
+		{"body-enrol-sealed", "", id, plain(must(ledger.EnrolBody{Grant: w.grant, Sealed: []byte("sealed keys")}.Encode())), parses(ledger.ParseEnrolBody)},
 		{"body-revoke", "", id, plain(w.vault.OwnerLane().Revoke(w.device.Public()).Body), parses(ledger.ParseRevokeBody)},
 	}
 }
@@ -159,6 +166,13 @@ func (w *world) guarded() ledger.Charter {
 	}
 	c.Threshold = 2
 	c.Expiry = ledger.Expiry{After: 90 * 24 * 3600, Newer: 7}
+	return c
+}
+
+// recoverable is a charter whose guardians can also recover the root secret.
+func (w *world) recoverable() ledger.Charter {
+	c := w.guarded()
+	c.Secret = []byte("the root secret, sealed")
 	return c
 }
 
@@ -189,11 +203,17 @@ func (w *world) ofLanes() []structure {
 		{"refs-lanes", "", id, plain(must(w.lanes().Encode())), parses(ledger.ParseRefSet)},
 		{"proposal", ledger.LabelProposal, id, w.second.Proposal, ignore(ledger.VerifyProposal)},
 		{"proposal-again", ledger.LabelProposal, id, again, w.verifyProposal},
+		{"proposal-acks", ledger.LabelProposal, id, w.above(), w.verifyProposal},
+		{"attempt", ledger.LabelAttempt, id, w.vault.Lane(w.device).Ask(w.second, 3), ignore(ledger.VerifyAttempt)},
+		{"evidence-lane", "", id, plain(must(w.equivocated().Encode())), w.verifyEvidence},
+		{"evidence-members", "", id, plain(must(w.forked().Encode())), w.verifyEvidence},
 		{"certificate", "", id, plain(link.Cert), func(s ident.Signed) error {
 			_, err := ledger.VerifyCertificate(s.Object, w.vault.Charter)
 			return err
 		}},
 		{"link", "", id, plain(must(link.Encode())), w.verifyLink},
+		{"body-charter", "", id, plain(w.succession().Body), parses(ledger.ParseCharterBody)},
+		{"link-charter", "", id, plain(must(w.vault.Final(w.succession()).Encode())), w.verifyLink},
 	}
 }
 
@@ -206,10 +226,58 @@ func (w *world) lanes() ledger.RefSet {
 	return next.With(other, w.second.Entry.CID(), ledger.NewSpans(0, 1000, 1001, 70000)).Since(base)
 }
 
+// succession is the entry that brings the charter after the first.
+func (w *world) succession() ledgertest.Step {
+	owner, lane := w.vault.OwnerLane(), w.vault.Lane(w.device)
+	owner.Advance(w.enrol)
+	lane.Advance(w.first)
+	next := must(ledger.SignCharter(w.vault.Owner, w.next()))
+	return owner.Succession(ledger.CharterBody{Charter: next, Freezes: w.vault.Freezes(owner, lane), Waited: true})
+}
+
 func (w *world) verifyProposal(s ident.Signed) error {
 	p, err := ledger.VerifyProposal(s)
 	if err == nil {
-		_, err = p.VerifyReports(w.vault.Charter)
+		err = p.Bind(w.vault.Charter)
+	}
+	return err
+}
+
+// above is the proposal of the second snapshot with acks for the first.
+func (w *world) above() ident.Signed {
+	return w.vault.Lane(w.device).Above(w.second, w.acks(w.first, w.vault.Charter.Quorum())...)
+}
+
+// acks are those of the first so many members for a step at attempt 1.
+func (w *world) acks(s ledgertest.Step, count int) []ident.Signed {
+	at := s.Propose().Place
+	at.Attempt = 1
+	var out []ident.Signed
+	for _, m := range w.vault.Members[:count] {
+		out = append(out, must(ledger.SignAck(m.Vote, ledger.Ack{Place: at, Entry: s.Entry.CID(), Operator: m.Operator.Public()})))
+	}
+	return out
+}
+
+// twin is another snapshot at the place of the second.
+func (w *world) twin() ledgertest.Step {
+	lane := w.vault.Lane(w.device)
+	lane.Advance(w.first)
+	return lane.Snapshot("twin", 1)
+}
+
+func (w *world) equivocated() ledger.Evidence {
+	return ledger.Equivocated(w.second.Proposal, w.twin().Proposal)
+}
+
+func (w *world) forked() ledger.Evidence {
+	return ledger.Forked(w.vault.CertificateOf(w.second, 0, 0, 1, 2), w.vault.CertificateOf(w.twin(), 0, 1, 2, 3))
+}
+
+func (w *world) verifyEvidence(s ident.Signed) error {
+	e, err := ledger.ParseEvidence(s.Object)
+	if err == nil {
+		_, err = e.Verify(w.vault.Charter)
 	}
 	return err
 }
@@ -272,11 +340,32 @@ func (w *world) ofMembers() []structure {
 			_, err := ledger.VerifyHeads(s, ch, member, nonce)
 			return err
 		}},
+		{"freeze", ledger.LabelFreeze, id, w.frozen(), under(ch, ledger.VerifyFreeze)},
+		{"member-key", ledger.LabelMemberKey, ident.CID{}, w.memberKey(nonce), func(s ident.Signed) error {
+			_, err := ledger.VerifyMemberKey(s, must(ledger.VerifyNodeCertificate(w.vault.Members[0].Certificate)), id, nonce)
+			return err
+		}},
 		{"segments", ledger.LabelSegments, id, segments, func(s ident.Signed) error {
 			_, err := ledger.VerifySegments(s, ch, member, nonce, asked)
 			return err
 		}},
 	}
+}
+
+func (w *world) memberKey(nonce [16]byte) ident.Signed {
+	m := w.vault.Members[0]
+	return must(ledger.SignMemberKey(m.Vote, ledger.MemberKey{
+		Vault: w.vault.ID(), Nonce: nonce, Operator: m.Operator.Public(), Node: m.Node.Public(),
+		Vote: ledgertest.Key("fresh").Public(), Clock: ledger.Millis(ledgertest.Start()),
+	}))
+}
+
+// frozen is a member's freeze of the first charter, with two lanes.
+func (w *world) frozen() ident.Signed {
+	owner, lane := w.vault.OwnerLane(), w.vault.Lane(w.device)
+	owner.Advance(w.enrol)
+	lane.Advance(w.first)
+	return w.vault.Freeze(w.vault.Members[2], owner, lane)
 }
 
 func TestStructuresVerify(t *testing.T) {

@@ -16,6 +16,7 @@ type memory struct {
 	lanes      map[ident.CID]ident.PublicKey
 	introduced map[ident.CID]bool
 	refs       map[ident.CID]ledger.Set
+	closing    []ident.CID
 }
 
 func newMemory(ch ledger.Charter) *memory {
@@ -51,6 +52,8 @@ func (m *memory) Refs(entry ident.CID) (ledger.Set, bool) {
 	s, ok := m.refs[entry]
 	return s, ok
 }
+
+func (m *memory) Closing(ledger.Set) ([]ident.CID, bool) { return m.closing, len(m.closing) > 0 }
 
 // certify takes in the effect of an entry that was checked.
 func (m *memory) certify(l *ledgertest.Lane, s ledgertest.Step, eff ledger.Effect) {

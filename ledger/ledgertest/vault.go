@@ -56,6 +56,7 @@ func (m Member) Describe() ledger.NodeCertificate {
 type Vault struct {
 	Owner   ident.PrivateKey
 	Members []Member // in the charter's order
+	Others  []Member // who may become members, or the same ones with other vote keys
 	Signed  ident.Signed
 	Charter ledger.Charter
 }
