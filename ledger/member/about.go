@@ -14,6 +14,9 @@ const (
 	aboutAccepted  = "accepted"  // ms, the time in the acceptance
 	aboutEntries   = "entries"   // number of certified entries
 	aboutForgotten = "forgotten" // vote key whose locks were lost
+	aboutFrozen    = "frozen"    // charter that makes room for its successor
+	aboutFrozenAt  = "frozen at" // ms, since when
+	aboutForgets   = "forgets"   // number of changes of what is released
 )
 
 func (x index) putCharter(s ident.Signed) error {
@@ -44,9 +47,13 @@ func (x index) putNumber(name string, n int64) error {
 	return x.put(aboutBucket, []byte(name), number(n))
 }
 
-// forgotten reports whether the locks under a vote key were lost.
-func (x index) forgotten(vote ident.PublicKey) bool {
-	return string(x.get(aboutBucket, []byte(aboutForgotten))) == string(vote.Bytes())
+// forgottenKey returns the vote key whose locks were lost, none if none were.
+func (x index) forgottenKey() ident.PublicKey {
+	key, err := ident.PublicKeyFromBytes(x.get(aboutBucket, []byte(aboutForgotten)))
+	if err != nil {
+		return ident.PublicKey{}
+	}
+	return key
 }
 
 func (x index) putForgotten(vote ident.PublicKey) error {

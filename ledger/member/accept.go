@@ -30,8 +30,10 @@ func (s *Store) Accept(charter ident.Signed) (ident.Signed, error) {
 // keep writes a new vault down. The files come first: a folder that the database
 // does not know is made again.
 func (s *Store) keep(v *vault) error {
-	if err := v.maySign(); err != nil {
-		return err
+	// SPEC: a node that holds a pending key for a vault may keep it before a charter
+	// names that key.
+	if _, waits := s.keys.waiting(v.id); !waits && v.maySign() != nil {
+		return v.maySign()
 	}
 	if len(s.vaults) >= s.cfg.MaxVaults {
 		return fmt.Errorf("%w: %d vaults", ErrFull, s.cfg.MaxVaults)
@@ -54,6 +56,7 @@ func (s *Store) keep(v *vault) error {
 		err = s.present()
 	}
 	if err == nil {
+		s.keys.used(v.inForce())
 		s.vaults[v.id] = v
 	}
 	return err
@@ -74,12 +77,16 @@ func createIndex(tx *bolt.Tx, charter ident.Signed) (index, error) {
 	return x, x.putCharter(charter)
 }
 
-// acceptance signs what the vault was accepted with.
+// acceptance signs what the vault was accepted with. Who is to be a member signs with
+// the key that waits for its charter.
 func (v *vault) acceptance() (ident.Signed, error) {
-	if err := v.maySign(); err != nil {
+	key, waits := v.store.keys.waiting(v.id)
+	if err := v.maySign(); err == nil {
+		key = v.voteKey()
+	} else if !waits {
 		return ident.Signed{}, err
 	}
-	a := ledger.Acceptance{Vault: v.id, Charter: v.charter.CID(), Operator: v.store.cfg.Operator}
+	a := ledger.Acceptance{Vault: v.id, Charter: v.inForce().CID(), Operator: v.store.cfg.Operator}
 	err := v.read(func(x index) error {
 		a.Time = x.number(aboutAccepted)
 		return nil
@@ -87,5 +94,5 @@ func (v *vault) acceptance() (ident.Signed, error) {
 	if err != nil {
 		return ident.Signed{}, err
 	}
-	return ledger.SignAcceptance(v.store.cfg.Vote, a)
+	return ledger.SignAcceptance(key, a)
 }

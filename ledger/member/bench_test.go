@@ -55,3 +55,25 @@ func BenchmarkIntroduced(b *testing.B) {
 		})
 	}
 }
+
+// What a consent, and a proposal while something is closing, cost by the number of
+// segments that there are: it is the number of entries and of spans that counts.
+func BenchmarkConsent(b *testing.B) {
+	for _, segments := range []int{1_000, 16_000} {
+		b.Run(fmt.Sprintf("segments=%d", segments), func(b *testing.B) {
+			c := newCourt(b, atOnce)
+			var targets []ledgertest.Step
+			for i := range 16 {
+				targets = append(targets, c.add(fmt.Sprint(i), segments/16))
+			}
+			request := c.ask(ledger.RequestRelease, targets[:8]...)
+			c.opine(ledger.Approve, request, 0, 1)
+			all := c.free(0, request)
+			for i := 0; b.Loop(); i++ {
+				if _, err := c.consent(0, c.vault.Release(request, all[i%len(all)], all[(i+1)%len(all)])); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

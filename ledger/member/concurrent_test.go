@@ -157,7 +157,7 @@ func TestNoForks(t *testing.T) {
 			lane.Advance(step)
 		}
 		if _, ok := certified[height]; !ok {
-			// The votes are split: this lane is stuck until there are attempts above 0.
+			// The votes are split: TestSplitVotes shows how the lane goes on.
 			break
 		}
 		if random.IntN(3) == 0 {

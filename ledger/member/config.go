@@ -19,6 +19,10 @@ type Config struct {
 	MaxVaults  int              // DefaultVaults if 0
 	MaxEntries int              // of one vault, DefaultEntries if 0
 	Log        *slog.Logger     // discarded if nil
+
+	// Doubt says why this member should not trust its clock; nil, or a function that
+	// returns nil, if it may. In doubt it consents to nothing and takes nothing back.
+	Doubt func() error
 }
 
 // Limits of a member.
@@ -29,6 +33,8 @@ const (
 	MaxDevices = 1024
 	// MaxOwned is how many vaults of one owner are told.
 	MaxOwned = 16
+	// MaxEvidence is how much evidence is kept of one vault.
+	MaxEvidence = 64
 	// MaxLinks is how many links are returned at once.
 	MaxLinks = 1024
 	// MaxLinkBytes is how long they are together, if there is more than one.
@@ -46,6 +52,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Doubt == nil {
+		c.Doubt = func() error { return nil }
 	}
 	c.MaxVaults = cmp.Or(c.MaxVaults, DefaultVaults)
 	c.MaxEntries = cmp.Or(c.MaxEntries, DefaultEntries)

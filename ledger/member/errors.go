@@ -15,7 +15,7 @@ var (
 	// certificate for it becomes welcome with Adopt.
 	ErrUnknownEntry = errors.New("entry is not known here")
 	// ErrLocked says that this member has voted for another entry at this place.
-	ErrLocked = errors.New("another entry is locked at this place")
+	ErrLocked = ledger.ErrLocked
 	// ErrForgotten says that the votes under this vote key were lost, and that it
 	// signs nothing more for this vault.
 	ErrForgotten = errors.New("vote store was lost, this vote key signs nothing more")
@@ -33,8 +33,9 @@ var (
 )
 
 // StateError is a refusal because of where a lane stands. Err is ledger.ErrBehind,
-// ledger.ErrStale, ledger.ErrFork, ErrLocked or ErrUnknownEntry; Head is what this
-// member holds, so that whoever is behind can catch up.
+// ledger.ErrStale, ledger.ErrFork, ledger.ErrAttempt, ledger.ErrUndecided, ErrLocked
+// or ErrUnknownEntry; Head is what this member holds, so that whoever is behind can
+// catch up. Its floor is that of the height that was asked about.
 type StateError struct {
 	Err  error
 	Head ledger.LaneHead
@@ -50,7 +51,7 @@ func (e *StateError) Unwrap() error { return e.Err }
 
 // ofState reports whether an error is explained by where the lane stands.
 func ofState(err error) bool {
-	for _, s := range []error{ledger.ErrBehind, ledger.ErrStale, ledger.ErrFork, ErrLocked, ErrUnknownEntry} {
+	for _, s := range []error{ledger.ErrBehind, ledger.ErrStale, ledger.ErrFork, ledger.ErrAttempt, ledger.ErrUndecided, ErrLocked, ErrUnknownEntry} {
 		if errors.Is(err, s) {
 			return true
 		}

@@ -19,16 +19,23 @@ import (
 // dirs is where a vault's files are:
 //
 //	<vault hex>/charter/<number>       a charter, as signed
+//	<vault hex>/charter/<number>.link  how it came into force: its link with body and acks; none of the first
 //	<vault hex>/entry/<entry hex>      a link with the body, and with the certificate unless the body is large
 //	<vault hex>/entry/<entry hex>.cert a link with the certificate and without body, where the other has none
 //	<vault hex>/placement/<receipt hex> a later placement
-type dirs struct{ root, charter, entry, placement string }
+//	<vault hex>/request/...            see casefiles.go
+//	<vault hex>/release/...            see casefiles.go
+type dirs struct{ root, charter, entry, placement, request, release string }
 
-const certSuffix = ".cert"
+const (
+	certSuffix = ".cert"
+	linkSuffix = ".link"
+)
 
 func vaultDir(dir string, id ident.CID) dirs {
 	root := filepath.Join(dir, id.Hex())
-	return dirs{root, filepath.Join(root, "charter"), filepath.Join(root, "entry"), filepath.Join(root, "placement")}
+	return dirs{root, filepath.Join(root, "charter"), filepath.Join(root, "entry"), filepath.Join(root, "placement"),
+		filepath.Join(root, "request"), filepath.Join(root, "release")}
 }
 
 // vaultDirs lists the folders of vaults.
@@ -60,7 +67,7 @@ func makeDir(path string) error {
 }
 
 func (d dirs) make() error {
-	for _, path := range []string{d.root, d.charter, d.entry, d.placement} {
+	for _, path := range []string{d.root, d.charter, d.entry, d.placement, d.request, d.release} {
 		if err := makeDir(path); err != nil {
 			return err
 		}
@@ -71,6 +78,8 @@ func (d dirs) make() error {
 func (d dirs) charterPath(number int64) string {
 	return filepath.Join(d.charter, strconv.FormatInt(number, 10))
 }
+
+func (d dirs) successionPath(number int64) string { return d.charterPath(number) + linkSuffix }
 
 func (d dirs) entryPath(id ident.CID) string { return filepath.Join(d.entry, id.Hex()) }
 
@@ -84,6 +93,29 @@ func (d dirs) writeCharter(number int64, s ident.Signed) error {
 		return err
 	}
 	return atomicfile.WriteFile(d.charterPath(number), p, 0o600)
+}
+
+// writeSuccession keeps the newest charter of a chain, and the link that brought it.
+func (d dirs) writeSuccession(chain ledger.Chain, link []byte) error {
+	number := int64(chain.Len())
+	if err := d.writeCharter(number, chain.Charters()[number-1]); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(d.successionPath(number), link, 0o600)
+}
+
+// readSuccession returns a chain with the charter after its newest; the error says why
+// that is not here.
+func (d dirs) readSuccession(chain ledger.Chain) (ledger.Chain, []byte, error) {
+	p, err := readFile(d.successionPath(int64(chain.Len()+1)), ledger.MaxLink)
+	if err != nil {
+		return chain, nil, err
+	}
+	l, err := ledger.ParseLink(p)
+	if err == nil {
+		chain, err = chain.Append(l)
+	}
+	return chain, p, err
 }
 
 func (d dirs) readCharter(number int64) (ident.Signed, error) {
@@ -110,8 +142,8 @@ func (d dirs) writeEntry(id ident.CID, l ledger.Link) (int64, error) {
 
 // readEntry returns an entry with its body. Whatever is not what the name says, by
 // digest and signature, is ErrCorrupt.
-func (d dirs) readEntry(id ident.CID, ch ledger.Charter) (ledger.Link, ledger.Entry, error) {
-	l, e, err := readLink(d.entryPath(id), id, ch)
+func (d dirs) readEntry(id ident.CID, chain ledger.Chain) (ledger.Link, ledger.Entry, error) {
+	l, e, _, err := readLink(d.entryPath(id), id, chain)
 	if err == nil && l.Body == nil {
 		err = fmt.Errorf("entry %s: %w: no body", id, ErrCorrupt)
 	}
@@ -119,9 +151,9 @@ func (d dirs) readEntry(id ident.CID, ch ledger.Charter) (ledger.Link, ledger.En
 }
 
 // readLink reads a link from a file and verifies all that is in it.
-func readLink(path string, id ident.CID, ch ledger.Charter) (ledger.Link, ledger.Entry, error) {
-	fail := func(err error) (ledger.Link, ledger.Entry, error) {
-		return ledger.Link{}, ledger.Entry{}, fmt.Errorf("entry %s: %w: %w", id, ErrCorrupt, err)
+func readLink(path string, id ident.CID, chain ledger.Chain) (ledger.Link, ledger.Entry, ledger.Certificate, error) {
+	fail := func(err error) (ledger.Link, ledger.Entry, ledger.Certificate, error) {
+		return ledger.Link{}, ledger.Entry{}, ledger.Certificate{}, fmt.Errorf("entry %s: %w: %w", id, ErrCorrupt, err)
 	}
 	p, err := readFile(path, ledger.MaxLink)
 	if err != nil {
@@ -131,14 +163,14 @@ func readLink(path string, id ident.CID, ch ledger.Charter) (ledger.Link, ledger
 	if err != nil {
 		return fail(err)
 	}
-	e, _, err := l.Verify(ch)
+	e, c, err := chain.Verify(l)
 	if err == nil && e.CID() != id {
 		err = errors.New("it is another entry")
 	}
 	if err != nil {
 		return fail(err)
 	}
-	return l, e, nil
+	return l, e, c, nil
 }
 
 // whole reports whether an entry's file is there and has its size. What is in it is

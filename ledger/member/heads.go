@@ -15,19 +15,19 @@ func (s *Store) Heads(vault ident.CID, nonce [16]byte) (ident.Signed, error) {
 		return ident.Signed{}, err
 	}
 	h := ledger.Heads{
-		Vault: v.id, Charter: v.charter.CID(), Nonce: nonce, Operator: s.cfg.Operator, Clock: ledger.Millis(s.cfg.Now()),
+		Vault: v.id, Charter: v.inForce().CID(), Nonce: nonce, Operator: s.cfg.Operator, Clock: ledger.Millis(s.cfg.Now()),
 	}
 	err = v.read(func(x index) error {
-		lanes, err := x.lanes(v.charter.CID())
+		lanes, err := x.lanes(v.inForce().CID())
 		if err != nil {
 			return err
 		}
 		for _, lane := range lanes {
-			l, err := x.laneHead(v.charter.CID(), lane)
+			l, err := x.laneHead(v.inForce().CID(), lane)
 			if err != nil {
 				return err
 			}
-			if l.Height > 0 || l.Lock != (ledger.Lock{}) {
+			if l.Height > 0 || l.Lock != (ledger.Lock{}) || l.Floor > 0 {
 				h.Lanes = append(h.Lanes, l)
 			}
 		}
@@ -39,23 +39,30 @@ func (s *Store) Heads(vault ident.CID, nonce [16]byte) (ident.Signed, error) {
 	if err := s.present(); err != nil {
 		return ident.Signed{}, err
 	}
-	return ledger.SignHeads(s.cfg.Vote, h)
+	return ledger.SignHeads(v.voteKey(), h)
 }
 
-// lanes returns every lane that has a certified entry or a lock, each once.
+// lanes returns every lane that has a certified entry, a lock or a floor, each once.
 func (x index) lanes(charter ident.CID) ([]ident.PublicKey, error) {
-	lanes, err := x.lockedLanes(charter)
+	promised, err := x.promisedLanes(charter)
 	if err != nil {
 		return nil, err
 	}
-	seen := make(map[ident.PublicKey]bool, len(lanes))
-	for _, l := range lanes {
-		seen[l] = true
+	var lanes []ident.PublicKey
+	seen := make(map[ident.PublicKey]bool, len(promised))
+	add := func(lane ident.PublicKey) {
+		if !seen[lane] {
+			seen[lane] = true
+			lanes = append(lanes, lane)
+		}
+	}
+	for _, lane := range promised {
+		add(lane)
 	}
 	err = x.bucket(headsBucket).ForEach(func(k, _ []byte) error {
 		lane, err := ident.PublicKeyFromBytes(k)
-		if err == nil && !seen[lane] {
-			lanes = append(lanes, lane)
+		if err == nil {
+			add(lane)
 		}
 		return err
 	})
@@ -73,7 +80,7 @@ func (s *Store) Segments(vault ident.CID, nonce [16]byte, segments []ident.CID) 
 		return ident.Signed{}, fmt.Errorf("%w: %d segments", ledger.ErrTooLarge, len(segments))
 	}
 	a := ledger.Segments{
-		Vault: v.id, Charter: v.charter.CID(), Nonce: nonce, Operator: s.cfg.Operator, Clock: ledger.Millis(s.cfg.Now()),
+		Vault: v.id, Charter: v.inForce().CID(), Nonce: nonce, Operator: s.cfg.Operator, Clock: ledger.Millis(s.cfg.Now()),
 		States: make([]ledger.SegmentState, len(segments)),
 	}
 	err = v.read(func(x index) error {
@@ -92,5 +99,5 @@ func (s *Store) Segments(vault ident.CID, nonce [16]byte, segments []ident.CID) 
 	if err != nil {
 		return ident.Signed{}, fmt.Errorf("read segments: %w", err)
 	}
-	return ledger.SignSegments(s.cfg.Vote, a)
+	return ledger.SignSegments(v.voteKey(), a)
 }

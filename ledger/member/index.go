@@ -23,6 +23,9 @@ const (
 	chainBucket      = "chain"      // lane, height -> entry CID, certified
 	headsBucket      = "heads"      // lane -> height, entry CID
 	locksBucket      = "locks"      // charter, lane, height, attempt -> entry CID, clock
+	floorsBucket     = "floors"     // charter, lane, height -> attempt below which nothing is signed
+	proposalsBucket  = "proposals"  // charter, lane, height, attempt -> signed proposal that was voted for
+	evidenceBucket   = "evidence"   // kind, charter, lane, height, attempt -> evidence
 	segmentsBucket   = "segments"   // segment CID -> entry CID, number, descriptor
 	refsBucket       = "refs"       // entry CID -> reference set as received
 	grantsBucket     = "grants"     // device -> signed grant
@@ -31,13 +34,27 @@ const (
 	receiptsBucket   = "receipts"   // receipt CID -> number of shards it is the newest for
 	heldBucket       = "held"       // entry CID -> body, while it is in no file
 	unsettledBucket  = "unsettled"  // entry CID, certified and not among the files yet
+	chartersBucket   = "charters"   // number, 2 for the first successor -> link with body and acks
 	aboutBucket      = "about"      // see about.go
+
+	casesBucket     = "cases"     // request CID -> caseRecord
+	opinionsBucket  = "opinions"  // request CID, stance, key -> signed opinion
+	releasesBucket  = "releases"  // release CID -> releaseRecord
+	listsBucket     = "lists"     // release CID -> release as received
+	requestedBucket = "requested" // request CID, release CID -> state, once certified
+	releasedBucket  = "released"  // sequence -> release CID, certified
+	closingBucket   = "closing"   // lane -> numbers in releases that are not undone
+	goneBucket      = "gone"      // lane -> numbers in certified releases that are not undone
+	forgottenBucket = "forgotten" // entry CID, request CID -> ms from which it stays so
 )
 
 func bucketNames() []string {
 	return []string{
-		entriesBucket, bodiesBucket, chainBucket, headsBucket, locksBucket, segmentsBucket, refsBucket, grantsBucket,
-		revokedBucket, placementsBucket, receiptsBucket, heldBucket, unsettledBucket, aboutBucket,
+		entriesBucket, bodiesBucket, chainBucket, headsBucket, locksBucket, floorsBucket, proposalsBucket,
+		evidenceBucket, segmentsBucket, refsBucket, grantsBucket,
+		revokedBucket, placementsBucket, receiptsBucket, heldBucket, unsettledBucket, chartersBucket, aboutBucket,
+		casesBucket, opinionsBucket, releasesBucket, listsBucket, requestedBucket, releasedBucket, closingBucket, goneBucket,
+		forgottenBucket,
 	}
 }
 
@@ -50,6 +67,10 @@ type record struct {
 	Size      int64           `cbor:"size"`  // of its file; 0 while the body is held
 	Link      []byte          `cbor:"link"`  // without body
 	Certified bool            `cbor:"certified,omitempty"`
+	Attempt   int64           `cbor:"attempt,omitempty"` // of the certificate in the link
+	Unsure    bool            `cbor:"unsure,omitempty"`  // see ledger.LaneState.Sure
+	Seen      int64           `cbor:"seen,omitempty"`    // ms, this member's first sight of it
+	Source    []byte          `cbor:"source,omitempty"`  // of a complete snapshot
 }
 
 const recordVersion = 1

@@ -156,7 +156,7 @@ func TestLimits(t *testing.T) {
 		if i == 2 {
 			wantErr(t, err, member.ErrFull)
 			// What the others have certified is kept all the same.
-			err = s.Adopt(v.ID(), v.Link(step))
+			err = s.Adopt(v.ID(), v.LinkOf(step, 0, 1, 2, 3))
 		}
 		if err == nil && i < 2 {
 			_, err = s.Certify(v.ID(), v.Certificate(step))

@@ -68,29 +68,44 @@ func (x index) openLock(charter ident.CID, lane ident.PublicKey, head int64) (le
 	return open, nil
 }
 
-// dropLocks forgets the locks of a lane below a height. Nothing is proposed there
-// any more: the lane's head is above, for ever.
-func (x index) dropLocks(charter ident.CID, lane ident.PublicKey, below int64) error {
+// locksFrom returns the locks of a lane from a height on, sorted by height and attempt.
+func (x index) locksFrom(charter ident.CID, lane ident.PublicKey, height int64) ([]ledger.Lock, error) {
 	prefix := slices.Concat(charter.Bytes(), lane.Bytes())
-	limit := append(slices.Clone(prefix), number(below)...)
+	var out []ledger.Lock
 	c := x.bucket(locksBucket).Cursor()
-	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix) && bytes.Compare(k, limit) < 0; k, _ = c.Seek(prefix) {
-		if err := c.Delete(); err != nil {
-			return err
+	for k, v := c.Seek(append(slices.Clone(prefix), number(height)...)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		l, err := parseLock(v)
+		if err != nil {
+			return nil, err
 		}
+		at := k[len(prefix):]
+		out = append(out, ledger.Lock{
+			Height: int64(binary.BigEndian.Uint64(at)), Attempt: int64(binary.BigEndian.Uint64(at[8:])), Entry: l.entry,
+		})
 	}
-	return nil
+	return out, nil
 }
 
-// lockedLanes returns the lanes that have a lock under a charter.
-func (x index) lockedLanes(charter ident.CID) ([]ident.PublicKey, error) {
+// promisedLanes returns the lanes that have a lock or a floor under a charter. A lane
+// may be there twice.
+func (x index) promisedLanes(charter ident.CID) ([]ident.PublicKey, error) {
+	locked, err := x.lanesIn(locksBucket, charter)
+	if err != nil {
+		return nil, err
+	}
+	floored, err := x.lanesIn(floorsBucket, charter)
+	return append(locked, floored...), err
+}
+
+// lanesIn returns the lanes in the keys of a bucket, which begin with charter and lane.
+func (x index) lanesIn(bucket string, charter ident.CID) ([]ident.PublicKey, error) {
 	prefix := charter.Bytes()
 	var lanes []ident.PublicKey
-	c := x.bucket(locksBucket).Cursor()
+	c := x.bucket(bucket).Cursor()
 	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 		lane, err := ident.PublicKeyFromBytes(k[len(prefix):][:ident.PublicKeySize])
 		if err != nil {
-			return nil, fmt.Errorf("read lock: %w", err)
+			return nil, fmt.Errorf("read %s: %w", bucket, err)
 		}
 		if len(lanes) == 0 || lanes[len(lanes)-1] != lane {
 			lanes = append(lanes, lane)

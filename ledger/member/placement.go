@@ -24,19 +24,19 @@ func (s *Store) AddPlacement(vault ident.CID, receipt, cert ident.Signed) error 
 		return err
 	}
 	l := ledger.Placement{V: 1, Receipt: receipt, Cert: cert}
-	r, c, err := l.Verify(v.charter)
+	r, c, err := v.chain().VerifyPlacement(l)
 	if err != nil {
 		return fmt.Errorf("add placement: %w", err)
 	}
 	now := s.cfg.Now()
-	if err := errors.Join(r.CheckLater(v.charter, now), ledger.CheckHolder(v.charter, c, now)); err != nil {
+	if err := errors.Join(r.CheckLater(v.inForce(), now), ledger.CheckHolder(v.inForce(), c, now)); err != nil {
 		return fmt.Errorf("add placement: %w", err)
 	}
 	if len(r.Shards) > MaxLater {
 		return fmt.Errorf("add placement: %w: %d shards", ledger.ErrTooLarge, len(r.Shards))
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.placing.Lock()
+	defer v.placing.Unlock()
 	if err := v.addPlacement(l, r); err != nil {
 		return fmt.Errorf("add placement: %w", err)
 	}
@@ -199,7 +199,7 @@ func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error)
 	slices.SortFunc(receipts, ident.CID.Compare)
 	var out []ledger.Placement
 	for _, id := range slices.Compact(receipts) {
-		l, _, err := v.dirs.readPlacement(id, v.charter)
+		l, _, err := v.dirs.readPlacement(id, v.chain())
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error)
 }
 
 // readPlacement reads a later placement and verifies all that is in it.
-func (d dirs) readPlacement(id ident.CID, ch ledger.Charter) (ledger.Placement, ledger.Receipt, error) {
+func (d dirs) readPlacement(id ident.CID, chain ledger.Chain) (ledger.Placement, ledger.Receipt, error) {
 	fail := func(err error) (ledger.Placement, ledger.Receipt, error) {
 		return ledger.Placement{}, ledger.Receipt{}, fmt.Errorf("placement %s: %w: %w", id, ErrCorrupt, err)
 	}
@@ -221,7 +221,7 @@ func (d dirs) readPlacement(id ident.CID, ch ledger.Charter) (ledger.Placement, 
 	if err != nil {
 		return fail(err)
 	}
-	r, _, err := l.Verify(ch)
+	r, _, err := chain.VerifyPlacement(l)
 	if err == nil && l.Receipt.CID() != id {
 		err = errors.New("it is another placement")
 	}

@@ -1,9 +1,11 @@
 package member
 
 import (
+	"errors"
 	"fmt"
 
 	"holdfast/internal/ident"
+	"holdfast/internal/wire"
 	"holdfast/ledger"
 )
 
@@ -11,8 +13,8 @@ import (
 // entry with its body and the lock are on the disk: in the database, by one
 // transaction, or a large body in a file.
 // The same proposal gets the same vote, whenever it is repeated; another entry at a
-// place that is locked is ErrLocked. What is refused because of where the lane
-// stands is a *StateError.
+// place that is locked is ErrLocked, and both proposals are kept as evidence. What is
+// refused because of where the lane stands is a *StateError.
 func (s *Store) Propose(vault ident.CID, proposal, entry ident.Signed, body []byte) (ident.Signed, error) {
 	v, err := s.voting(vault)
 	if err != nil {
@@ -26,102 +28,137 @@ func (s *Store) Propose(vault ident.CID, proposal, entry ident.Signed, body []by
 	if err != nil {
 		return ident.Signed{}, err
 	}
-	if p.Vault != v.id || p.Charter != v.charter.CID() {
+	if p.Vault != v.id || p.Charter != v.inForce().CID() {
 		return ident.Signed{}, fmt.Errorf("%w: %s", ledger.ErrCharter, p.Charter)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	r := request{p, e, entry, body}
-	l, err := v.vote(r)
-	if err != nil {
-		return ident.Signed{}, v.explain(p.Lane, err)
+	if err := p.Bind(v.inForce()); err != nil {
+		return ident.Signed{}, err
 	}
-	return ledger.SignVote(s.cfg.Vote, ledger.Vote{Place: p.Place, Entry: l.entry, Operator: s.cfg.Operator, Clock: l.clock})
+	r := &request{vault: v, proposal: p, asked: proposal, entry: e, signed: entry, body: body}
+	l, err := r.vote()
+	if errors.Is(err, ErrLocked) {
+		err = errors.Join(err, v.equivocated(p, proposal))
+	}
+	if err != nil {
+		return ident.Signed{}, v.explain(p.Place, err)
+	}
+	return ledger.SignVote(v.voteKey(), ledger.Vote{Place: p.Place, Entry: l.entry, Operator: s.cfg.Operator, Clock: l.clock})
 }
 
-// request is a proposal whose signatures are verified.
+// request is a proposal whose signatures are verified, and what is found out about it.
 type request struct {
+	vault    *vault
 	proposal ledger.Proposal
+	asked    ident.Signed // the proposal
 	entry    ledger.Entry
 	signed   ident.Signed // the entry
 	body     []byte
+	receipts receipts
+
+	lock  lock // that is held for it already
+	held  bool
+	state ledger.LaneState // after the vote
+	known bool             // the entry is here, with its body
+	eff   ledger.Effect
+	count int64 // segments that the lane will have introduced
 }
 
 // vote returns the lock that a vote may be signed for. It is on the disk.
-func (v *vault) vote(r request) (lock, error) {
-	held, known, err := v.held(r.proposal)
-	if err != nil || known {
-		return held, err
+func (r *request) vote() (lock, error) {
+	v := r.vault
+	seen := v.seen()
+	if err := v.read(r.judge); err != nil || r.held {
+		return r.lock, err
 	}
-	eff, count, err := v.check(r)
-	if err != nil {
-		return lock{}, err
-	}
-	link := ledger.Link{Entry: r.signed, Body: r.body}
 	size := int64(0)
-	if len(r.body) > maxHeld {
-		if size, err = v.dirs.writeEntry(r.entry.CID(), link); err != nil {
+	if !r.known && len(r.body) > maxHeld {
+		var err error
+		if size, err = v.dirs.writeEntry(r.entry.CID(), ledger.Link{Entry: r.signed, Body: r.body}); err != nil {
 			return lock{}, fmt.Errorf("keep entry: %w", err)
 		}
 	}
-	l := lock{r.entry.CID(), ledger.Millis(v.store.cfg.Now())}
-	err = v.write(func(x index) error {
-		if err := x.putLock(r.proposal.Place, l); err != nil {
-			return err
+	err := v.change(func(x index) error {
+		if v.unchanged(seen) {
+			return nil
 		}
-		if size == 0 {
-			if err := x.put(heldBucket, l.entry.Bytes(), r.body); err != nil {
-				return err
-			}
-		}
-		return x.putLink(r.entry, link, eff, record{Count: count, Size: size})
-	})
+		return r.judge(x)
+	}, func(x index) error { return r.keep(x, size) })
 	if err != nil {
 		return lock{}, fmt.Errorf("lock entry: %w", err)
 	}
-	return l, nil
+	return r.lock, nil
 }
 
-// held returns the lock of a proposal that was voted for before. A lock on another
-// entry is ErrLocked, unless the lane is above it.
-func (v *vault) held(p ledger.Proposal) (lock, bool, error) {
-	var l lock
-	var known bool
-	err := v.read(func(x index) error {
-		var err error
-		l, known, err = x.lockAt(p.Place)
-		if err != nil || !known || l.entry == p.Entry {
-			return err
-		}
-		known = false
-		height, _, err := x.head(p.Lane)
-		if err == nil && p.Height > height {
-			err = fmt.Errorf("%w: entry %s", ErrLocked, l.entry)
-		}
+// judge decides about a proposal by the lane's state, the ledger's rules and this
+// member's limits. A vote that was given before is given again.
+func (r *request) judge(x index) error {
+	v, p := r.vault, r.proposal
+	var err error
+	if r.lock, r.held, err = x.lockAt(p.Place); err != nil {
 		return err
-	})
-	return l, known, err
+	}
+	r.held = r.held && r.lock.entry == p.Entry
+	was, err := v.laneState(x, p.Charter, p.Lane)
+	if err != nil {
+		return err
+	}
+	r.state, err = was.Vote(ledger.Ballot{Height: p.Height, Attempt: p.Attempt, Entry: p.Entry, Prev: r.entry.Prev}, p.Bound(), p.Final().Defined() && p.Final() == r.entry.Prev)
+	if err != nil || r.held {
+		return err
+	}
+	view := &view{index: x, vault: v, charter: v.inForce(), lane: p.Lane, height: p.Height, state: was, certs: &v.store.certs, receipts: &r.receipts}
+	r.eff, err = ledger.CheckProposal(view, p, r.entry, r.body, v.store.cfg.Now())
+	before, _ := view.Numbered(p.Lane, r.entry.Prev)
+	r.count = before + int64(len(r.eff.Segments))
+	if view.err != nil {
+		return view.err
+	}
+	if err != nil {
+		return err
+	}
+	if _, r.known, err = x.entry(p.Entry); err != nil {
+		return err
+	}
+	return v.checkLimits(x, r.eff)
 }
 
-// check judges a proposal by the ledger's rules and this member's limits. It returns
-// how many segments the lane will have introduced.
-func (v *vault) check(r request) (ledger.Effect, int64, error) {
-	var eff ledger.Effect
-	var before int64
-	err := v.read(func(x index) error {
-		known := &view{index: x, charter: v.charter, lane: r.entry.Lane, certs: &v.store.certs}
-		var err error
-		eff, err = ledger.CheckProposal(known, r.proposal, r.entry, r.body, v.store.cfg.Now())
-		before, _ = known.Numbered(r.entry.Lane, r.entry.Prev)
-		if known.err != nil {
-			return known.err
-		}
-		if err != nil {
+// keep writes down the lock and, unless it is here, the entry with its body.
+func (r *request) keep(x index, size int64) error {
+	if r.held {
+		return nil // another call was faster
+	}
+	p := r.proposal
+	r.lock = lock{p.Entry, ledger.Millis(r.vault.store.cfg.Now())}
+	if err := errors.Join(x.putLock(p.Place, r.lock), x.putFloors(p.Charter, p.Lane, r.state), x.putProposal(p.Place, r.asked)); err != nil {
+		return err
+	}
+	if err := r.vault.freezeFor(x, r.entry); err != nil {
+		return err
+	}
+	if r.known {
+		return x.introduce(p.Entry, r.eff.Segments, r.count-int64(len(r.eff.Segments)))
+	}
+	if size == 0 {
+		if err := x.put(heldBucket, p.Entry.Bytes(), r.body); err != nil {
 			return err
 		}
-		return v.checkLimits(x, eff)
-	})
-	return eff, before + int64(len(eff.Segments)), err
+	}
+	return x.putLink(r.entry, ledger.Link{Entry: r.signed}, r.eff, record{Count: r.count, Size: size, Seen: r.lock.clock})
+}
+
+// maxProposal bounds a proposal that is kept: with a second one it makes evidence.
+const maxProposal = 128 << 10
+
+// putProposal keeps what was voted for as its writer has signed it.
+func (x index) putProposal(at ledger.Place, s ident.Signed) error {
+	if len(s.Object) > maxProposal {
+		return nil
+	}
+	p, err := wire.Encode(s)
+	if err != nil {
+		return err
+	}
+	return x.put(proposalsBucket, lockKey(at), p)
 }
 
 func (v *vault) checkLimits(x index, eff ledger.Effect) error {

@@ -18,6 +18,9 @@ func (x index) putLink(e ledger.Entry, l ledger.Link, eff ledger.Effect, r recor
 		return err
 	}
 	r.Lane, r.Height, r.Link = e.Lane, e.Height, p
+	if e.Kind == ledger.KindSnapshot && !eff.Partial {
+		r.Source = e.Source[:]
+	}
 	err = errors.Join(x.putEntry(id, r), x.put(bodiesBucket, e.Body.Bytes(), id.Bytes()))
 	if err == nil && e.Kind == ledger.KindSnapshot {
 		err = errors.Join(
@@ -33,7 +36,7 @@ func (x index) putCertified(e ledger.Entry, eff ledger.Effect) error {
 	if err := x.putHead(e.Lane, e.Height, e.CID()); err != nil {
 		return err
 	}
-	if err := x.dropLocks(e.Charter, e.Lane, e.Height); err != nil {
+	if err := x.dropPromises(e.Charter, e.Lane, e.Height); err != nil {
 		return err
 	}
 	if err := x.putNumber(aboutEntries, x.number(aboutEntries)+1); err != nil {
@@ -43,6 +46,10 @@ func (x index) putCertified(e ledger.Entry, eff ledger.Effect) error {
 	case ledger.KindEnrol:
 		return x.enrol(eff.Grant.Device, eff.Enrolled)
 	case ledger.KindRevoke:
+		// A device that was revoked before stays so, if this entry is ever taken back.
+		if x.revoked(eff.Revoked) {
+			return nil
+		}
 		return x.put(revokedBucket, eff.Revoked.Bytes(), e.CID().Bytes())
 	}
 	return nil

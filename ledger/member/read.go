@@ -15,7 +15,7 @@ func (s *Store) Charters(vault ident.CID) ([]ident.Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ident.Signed{v.signed}, nil
+	return v.chain().Charters(), nil
 }
 
 // Charter returns the charter in force of a vault, as Charters verified it.
@@ -24,7 +24,7 @@ func (s *Store) Charter(vault ident.CID) (ledger.Charter, error) {
 	if err != nil {
 		return ledger.Charter{}, err
 	}
-	return v.charter, nil
+	return v.inForce(), nil
 }
 
 // Vaults returns the first charters of the vaults whose owner has an ID, sorted by
@@ -33,7 +33,7 @@ func (s *Store) Vaults(owner [ident.HashSize]byte) []ident.Signed {
 	var out []ident.Signed
 	for _, id := range s.All() {
 		v, err := s.vault(id)
-		if err == nil && v.charter.Owner.ID() == owner && len(out) < MaxOwned {
+		if err == nil && v.inForce().Owner.ID() == owner && len(out) < MaxOwned {
 			out = append(out, v.signed)
 		}
 	}
@@ -65,7 +65,10 @@ func (s *Store) Links(vault ident.CID, lane ident.PublicKey, from int64, limit i
 		}
 		return nil
 	})
-	return links, err
+	if err != nil || lane != v.inForce().Owner {
+		return links, err
+	}
+	return links, v.acknowledge(links)
 }
 
 // chained returns the record of an entry in a chain.
@@ -99,6 +102,7 @@ func (s *Store) Entry(vault, entry ident.CID) (ledger.Link, error) {
 		}
 		return err
 	})
+	l.Acks = v.acksOf(l.Entry.CID())
 	return l, err
 }
 
@@ -159,10 +163,10 @@ func (v *vault) readEntry(id ident.CID) (ledger.Link, ledger.Entry, error) {
 		return ledger.Link{}, ledger.Entry{}, err
 	}
 	if !held {
-		return v.dirs.readEntry(id, v.charter)
+		return v.dirs.readEntry(id, v.chain())
 	}
 	l.Cert = nil
-	e, _, err := l.Verify(v.charter)
+	e, _, err := v.chain().Verify(l)
 	if err == nil && e.CID() != id {
 		err = fmt.Errorf("it is entry %s", e.CID())
 	}
@@ -200,9 +204,13 @@ func (s *Store) Brought(vault, entry ident.CID) ([]ident.CID, error) {
 	if err != nil {
 		return nil, err
 	}
+	return v.brought(entry)
+}
+
+func (v *vault) brought(entry ident.CID) ([]ident.CID, error) {
 	l, held, err := v.heldEntry(entry)
 	if err == nil && !held {
-		l, _, err = v.dirs.readEntry(entry, v.charter)
+		l, _, err = v.dirs.readEntry(entry, v.chain())
 	}
 	if err != nil {
 		return nil, err
@@ -228,7 +236,7 @@ func (s *Store) Grant(vault ident.CID, device ident.PublicKey) (ledger.Grant, bo
 	var g ledger.Grant
 	var ok bool
 	err = v.read(func(x index) error {
-		known := &view{index: x, charter: v.charter}
+		known := &view{index: x, charter: v.inForce()}
 		var revoked bool
 		g, ok, revoked = known.Grant(device)
 		ok = ok && !revoked

@@ -19,6 +19,7 @@ import (
 // Rebuilt says what Rebuild has found.
 type Rebuilt struct {
 	Vaults, Entries, Placements int
+	Requests, Releases          int
 	Skipped                     []error // files that were left out, and why
 }
 
@@ -101,10 +102,13 @@ func (b *rebuilder) vault(name string) (*vault, error) {
 func (b *rebuilder) fill(v *vault) error {
 	err := b.store.db.Update(func(tx *bolt.Tx) error {
 		x, err := createIndex(tx, v.signed)
+		if err == nil {
+			err = b.charters(v, x)
+		}
 		if err != nil {
 			return err
 		}
-		m, ok := v.charter.Member(b.store.cfg.Operator)
+		m, ok := v.inForce().Member(b.store.cfg.Operator)
 		if !ok {
 			return nil
 		}
@@ -119,23 +123,48 @@ func (b *rebuilder) fill(v *vault) error {
 	if err := b.entries(v); err != nil {
 		return err
 	}
-	return b.placements(v)
+	if err := b.placements(v); err != nil {
+		return err
+	}
+	return b.cases(v)
+}
+
+// charters takes in the charters after the first, as far as their files prove them.
+func (b *rebuilder) charters(v *vault, x index) error {
+	chain := v.chain()
+	for {
+		next, link, err := v.dirs.readSuccession(chain)
+		if err != nil {
+			break // the last one is the newest that is known here
+		}
+		if err := x.put(chartersBucket, number(int64(next.Len())), link); err != nil {
+			return err
+		}
+		chain = next
+	}
+	now, err := v.under(x, chain)
+	if err == nil {
+		v.now.Store(now)
+	}
+	return err
 }
 
 // file is a certified entry that was found.
 type file struct {
-	entry ledger.Entry
-	cert  ledger.Raw
+	entry   ledger.Entry
+	cert    ledger.Raw
+	attempt int64
 }
 
-// entries takes in every lane, as far as its chain holds.
+// entries takes in every lane, as far as its chain holds. Of several certificates at a
+// height that with the highest attempt counts.
 func (b *rebuilder) entries(v *vault) error {
 	files, err := b.certified(v)
 	if err != nil {
 		return err
 	}
 	slices.SortFunc(files, func(a, b file) int {
-		return cmp.Or(a.entry.Lane.Compare(b.entry.Lane), cmp.Compare(a.entry.Height, b.entry.Height))
+		return cmp.Or(a.entry.Lane.Compare(b.entry.Lane), cmp.Compare(a.entry.Height, b.entry.Height), cmp.Compare(a.attempt, b.attempt))
 	})
 	for _, f := range files {
 		if err := b.entry(v, f); err != nil {
@@ -159,13 +188,13 @@ func (b *rebuilder) certified(v *vault) ([]file, error) {
 			continue
 		}
 		id := hexCID(name)
-		l, e, err := readLink(filepath.Join(v.dirs.entry, n.Name()), id, v.charter)
+		l, e, c, err := readLink(filepath.Join(v.dirs.entry, n.Name()), id, v.chain())
 		if err != nil {
 			b.skip(err)
 			continue
 		}
 		if !l.Cert.IsZero() && (isCert || l.Body != nil) {
-			found[id] = file{e, l.Cert}
+			found[id] = file{e, l.Cert, c.Attempt}
 		}
 	}
 	files := make([]file, 0, len(found))
@@ -178,12 +207,16 @@ func (b *rebuilder) certified(v *vault) ([]file, error) {
 // entry takes in one certified entry, if it follows the head of its lane.
 func (b *rebuilder) entry(v *vault, f file) error {
 	id := f.entry.CID()
-	l, _, err := v.dirs.readEntry(id, v.charter)
+	l, _, err := v.dirs.readEntry(id, v.chain())
 	if err != nil {
 		b.skip(err)
 		return nil
 	}
-	eff, err := ledger.ReadEffect(v.charter, f.entry, l.Body)
+	var eff ledger.Effect
+	ch, err := v.charterOf(f.entry.Charter)
+	if err == nil {
+		eff, err = ledger.ReadEffect(ch, f.entry, l.Body)
+	}
 	if err != nil {
 		b.skip(err)
 		return nil
@@ -194,16 +227,31 @@ func (b *rebuilder) entry(v *vault, f file) error {
 		return err
 	}
 	return v.rewrite(func(x index) error {
-		if err := x.follows(f.entry); err != nil {
+		was, err := v.laneState(x, f.entry.Charter, f.entry.Lane)
+		if err != nil {
+			return err
+		}
+		now, err := was.Adopt(ledger.Ballot{Height: f.entry.Height, Attempt: f.attempt, Entry: id, Prev: f.entry.Prev})
+		if err != nil {
 			b.skip(err)
 			return nil
+		}
+		if now.Height == was.Height {
+			u, err := v.undoOf(x, was.Entry)
+			if err == nil {
+				err = x.rollBack(u)
+			}
+			if err != nil {
+				return err
+			}
+			b.found.Entries--
 		}
 		before, _, err := x.entry(f.entry.Prev)
 		if err != nil {
 			return err
 		}
 		b.found.Entries++
-		rec := record{Count: before.Count + int64(len(eff.Segments)), Size: fi.Size(), Certified: true}
+		rec := record{Count: before.Count + int64(len(eff.Segments)), Size: fi.Size(), Certified: true, Attempt: f.attempt, Unsure: !now.Sure, Seen: ledger.Millis(b.store.cfg.Now())}
 		return errors.Join(x.putLink(f.entry, l, eff, rec), x.putCertified(f.entry, eff))
 	})
 }
@@ -218,7 +266,7 @@ func (b *rebuilder) placements(v *vault) error {
 			continue
 		}
 		id := hexCID(n.Name())
-		_, r, err := v.dirs.readPlacement(id, v.charter)
+		_, r, err := v.dirs.readPlacement(id, v.chain())
 		if err != nil {
 			b.skip(err)
 			continue

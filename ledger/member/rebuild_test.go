@@ -19,7 +19,7 @@ import (
 
 // solo is one member of a vault, and the lanes of the others' making.
 type solo struct {
-	t     *testing.T
+	t     testing.TB
 	vault *ledgertest.Vault
 	cfg   Config
 	store *Store
@@ -34,9 +34,11 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func newSolo(t *testing.T) *solo {
+func newSolo(t testing.TB) *solo { return newSoloOf(t, 4) }
+
+func newSoloOf(t testing.TB, members int) *solo {
 	t.Helper()
-	v := ledgertest.NewVault("rebuild", 4)
+	v := ledgertest.NewVault("rebuild", members)
 	m := v.Members[0]
 	s := &solo{t: t, vault: v, owner: v.OwnerLane(), lane: v.Lane(ledgertest.Key("laptop")), cfg: Config{
 		Dir: t.TempDir(), Operator: m.Operator.Public(), Node: m.Node.Public(), Vote: m.Vote, Now: ledgertest.Start,
@@ -82,7 +84,7 @@ func (s *solo) fill() {
 		}
 		step := s.lane.Finish(c)
 		if i == 3 {
-			if err := s.store.Adopt(s.vault.ID(), s.vault.Link(step)); err != nil {
+			if err := s.store.Adopt(s.vault.ID(), s.vault.LinkOf(step, 0, 1, 2, 3)); err != nil {
 				s.t.Fatal(err)
 			}
 			s.lane.Advance(step)
@@ -152,7 +154,7 @@ func (x index) fromFiles(name string, key []byte) bool {
 		return ok && err == nil
 	}
 	switch name {
-	case locksBucket, heldBucket, unsettledBucket:
+	case locksBucket, floorsBucket, proposalsBucket, evidenceBucket, heldBucket, unsettledBucket:
 		return false
 	case entriesBucket, refsBucket:
 		return certified(key)

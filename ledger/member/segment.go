@@ -51,7 +51,8 @@ func (x index) introduce(entry ident.CID, segments []ledger.Segment, first int64
 }
 
 // state returns what is known of a segment, and the lane of the entry that
-// introduces it. A lock counts while its height is above the lane's head.
+// introduces it. An entry that is not certified counts until one above it is: until
+// then a later attempt may bring it back.
 func (x index) state(segment ident.CID) (ledger.State, ident.PublicKey, error) {
 	in, ok, err := x.introduction(segment)
 	if err != nil || !ok {
@@ -65,7 +66,7 @@ func (x index) state(segment ident.CID) (ledger.State, ident.PublicKey, error) {
 		return ledger.SegmentCertified, r.Lane, nil
 	}
 	head, _, err := x.head(r.Lane)
-	if err != nil || r.Height <= head {
+	if err != nil || r.Height < head {
 		return ledger.SegmentUnknown, ident.PublicKey{}, err
 	}
 	return ledger.SegmentLocked, r.Lane, nil

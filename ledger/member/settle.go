@@ -25,6 +25,16 @@ const (
 	maxHeld = 256 << 10
 )
 
+// count notes how many more certified entries are not among the files.
+func (v *vault) count(more int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.unsettled += more
+	if v.unsettled >= settleAt {
+		v.settleBehind()
+	}
+}
+
 // settleBehind settles while others go on. The caller holds v.mu.
 func (v *vault) settleBehind() {
 	if v.settling {
@@ -54,8 +64,9 @@ func (s *Store) Settle() error {
 
 // settled is an entry whose file is flushed.
 type settled struct {
-	id   ident.CID
-	size int64 // of the file with its body; 0 if that was there
+	id      ident.CID
+	size    int64 // of the file with its body; 0 if that was there
+	attempt int64 // of the certificate that was written
 }
 
 // settle writes and flushes the files of certified entries, and only then forgets
@@ -77,36 +88,35 @@ func (v *vault) settle() error {
 	}
 	done := make([]settled, 0, len(todo))
 	for _, id := range todo {
-		size, err := v.writeFiles(id)
+		d, err := v.writeFiles(id)
 		if err != nil {
 			return fmt.Errorf("write entry %s: %w", id, err)
 		}
-		done = append(done, settled{id, size})
+		done = append(done, d)
 	}
 	if err := atomicfile.SyncDir(v.dirs.entry); err != nil {
 		return err
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if err := v.write(func(x index) error { return x.settle(done) }); err != nil {
+	filed := 0
+	err = v.write(func(x index) error {
+		filed, err = x.settle(done)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("settle vault %s: %w", v.id, err)
 	}
-	v.unsettled -= len(done)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.unsettled -= filed
 	return nil
 }
 
 // writeFiles writes and flushes what is behind of one certified entry.
-func (v *vault) writeFiles(id ident.CID) (size int64, err error) {
+func (v *vault) writeFiles(id ident.CID) (settled, error) {
+	d := settled{id: id}
 	l, held, err := v.heldEntry(id)
 	if err != nil {
-		return 0, err
-	}
-	if held {
-		p, err := l.Encode()
-		if err != nil {
-			return 0, err
-		}
-		return int64(len(p)), flushCopy(v.dirs.entryPath(id), p)
+		return d, err
 	}
 	var rec record
 	err = v.read(func(x index) error {
@@ -114,31 +124,49 @@ func (v *vault) writeFiles(id ident.CID) (size int64, err error) {
 		return err
 	})
 	if err != nil || !rec.Certified {
-		return 0, err
+		return d, err
 	}
-	return 0, flushCopy(v.dirs.certPath(id), rec.Link)
+	d.attempt = rec.Attempt
+	if !held {
+		return d, flushCopy(v.dirs.certPath(id), rec.Link)
+	}
+	short, err := rec.link()
+	if err != nil {
+		return d, err
+	}
+	l.Cert = short.Cert
+	p, err := l.Encode()
+	d.size = int64(len(p))
+	return d, errors.Join(err, flushCopy(v.dirs.entryPath(id), p))
 }
 
-// settle notes what is among the files now.
-func (x index) settle(done []settled) error {
+// settle notes what is among the files now, and returns how many entries that were
+// waiting for it. One that has got another certificate since waits on; one that was
+// rolled back has been taken from the list.
+func (x index) settle(done []settled) (filed int, err error) {
 	for _, d := range done {
 		key := d.id.Bytes()
-		if err := errors.Join(x.bucket(unsettledBucket).Delete(key), x.bucket(heldBucket).Delete(key)); err != nil {
-			return err
+		rec, ok, err := x.entry(d.id)
+		if err != nil || !ok {
+			return 0, errors.Join(err, ErrCorrupt)
 		}
-		if d.size == 0 {
+		if d.size > 0 {
+			rec.Size = d.size
+			if err := errors.Join(x.putEntry(d.id, rec), x.bucket(heldBucket).Delete(key)); err != nil {
+				return 0, err
+			}
+		}
+		if rec.Certified && rec.Attempt != d.attempt {
 			continue
 		}
-		rec, ok, err := x.entry(d.id)
-		if err == nil && ok {
-			rec.Size = d.size
-			err = x.putEntry(d.id, rec)
+		if x.get(unsettledBucket, key) != nil {
+			filed++
 		}
-		if err != nil {
-			return err
+		if err := x.bucket(unsettledBucket).Delete(key); err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	return filed, nil
 }
 
 // flushCopy flushes a file that should hold p, and writes it if it does not. The
@@ -161,7 +189,10 @@ func flushCopy(path string, p []byte) error {
 
 // repair puts in order what an unclean stop has left behind.
 func (v *vault) repair() error {
-	for _, dir := range []string{v.dirs.charter, v.dirs.entry, v.dirs.placement} {
+	if err := v.dirs.make(); err != nil {
+		return err
+	}
+	for _, dir := range []string{v.dirs.charter, v.dirs.entry, v.dirs.placement, v.dirs.request, v.dirs.release} {
 		if err := atomicfile.RemoveTemp(dir); err != nil {
 			return err
 		}

@@ -25,7 +25,9 @@ type Store struct {
 	file os.FileInfo // of the database when it was opened
 
 	behind sync.WaitGroup // files that are being written
+	group  group
 	certs  certificates
+	keys   *keyring
 
 	mu     sync.RWMutex // guards vaults, and is held while one is accepted
 	vaults map[ident.CID]*vault
@@ -88,6 +90,9 @@ func openDatabase(cfg Config, path string) (*Store, error) {
 	s := &Store{cfg: cfg, db: db, vaults: make(map[ident.CID]*vault)}
 	s.file, err = os.Stat(path)
 	if err == nil {
+		s.keys, err = openKeys(cfg.Dir)
+	}
+	if err == nil {
 		// A database that is new has to be found again after a crash.
 		err = atomicfile.SyncDir(filepath.Dir(path))
 	}
@@ -125,7 +130,7 @@ func (s *Store) start() error {
 	return nil
 }
 
-// complete makes the bucket that vaults of an earlier version do not have.
+// complete makes the buckets that vaults of an earlier version do not have.
 func complete(tx *bolt.Tx) error {
 	var vaults [][]byte
 	err := tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
@@ -135,8 +140,10 @@ func complete(tx *bolt.Tx) error {
 		return nil
 	})
 	for _, name := range vaults {
-		_, made := tx.Bucket(name).CreateBucketIfNotExists([]byte(heldBucket))
-		err = errors.Join(err, made)
+		for _, bucket := range bucketNames() {
+			_, made := tx.Bucket(name).CreateBucketIfNotExists([]byte(bucket))
+			err = errors.Join(err, made)
+		}
 	}
 	return err
 }

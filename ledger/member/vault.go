@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -14,30 +15,41 @@ import (
 type vault struct {
 	store     *Store
 	id        ident.CID
-	signed    ident.Signed
-	charter   ledger.Charter
-	isMember  bool // this node, under this vote key
-	forgotten bool // the locks under this vote key were lost
+	signed    ident.Signed                    // the first charter
+	now       atomic.Pointer[constitution]    // the charters, and this node under them
+	forgotten atomic.Pointer[ident.PublicKey] // vote key of this node whose locks were lost; nil for none
 	dirs      dirs
 
-	files sync.Mutex // held while files are written behind, and taken before mu
+	files   sync.Mutex // held while files of entries are written behind or repaired
+	placing sync.Mutex // held while a placement is kept
 
-	mu        sync.Mutex // held while the vault changes
+	releasing sync.Mutex // held while requests, opinions and releases are kept
+	needing   sync.Mutex // guards needs
+	needs     needs
+
+	begun   int64        // number of changes that were tried; belongs to whoever has the group's turn
+	written atomic.Int64 // begun, when the last one of them was on the disk
+
+	mu        sync.Mutex // guards what follows
 	unsettled int        // certified entries that are not among the files
 	settling  bool       // they are being written
 }
 
 // newVault judges a first charter.
 func (s *Store) newVault(signed ident.Signed) (*vault, error) {
-	ch, err := ledger.VerifyFirstCharter(signed)
+	chain, err := ledger.NewChain(signed)
 	if err != nil {
 		return nil, err
 	}
-	m, ok := ch.Member(s.cfg.Operator)
-	return &vault{
-		store: s, id: ch.ID(), signed: signed, charter: ch, dirs: vaultDir(s.cfg.Dir, ch.ID()),
-		isMember: ok && m.Node == s.cfg.Node && m.Vote == s.cfg.Vote.Public(),
-	}, nil
+	v := &vault{store: s, id: chain.ID(), signed: signed, dirs: vaultDir(s.cfg.Dir, chain.ID())}
+	v.now.Store(s.founded(chain))
+	return v, nil
+}
+
+// founded is what this node is under a vault's first charter, which has no starts.
+func (s *Store) founded(chain ledger.Chain) *constitution {
+	key, _ := s.keyOf(chain.First())
+	return &constitution{chain: chain, key: key, ready: true}
 }
 
 func (s *Store) loadVault(id ident.CID, x index) (*vault, error) {
@@ -52,20 +64,23 @@ func (s *Store) loadVault(id ident.CID, x index) (*vault, error) {
 	if v.id != id {
 		return nil, fmt.Errorf("charter of vault %s: %w", v.id, ErrCorrupt)
 	}
-	v.forgotten = x.forgotten(s.cfg.Vote.Public())
+	chain, err := x.chain(v.chain())
+	if err != nil {
+		return nil, err
+	}
+	now, err := v.under(x, chain)
+	if err != nil {
+		return nil, err
+	}
+	v.now.Store(now)
+	for _, ch := range chain.Since(id) {
+		s.keys.used(ch)
+	}
+	if key := x.forgottenKey(); !key.IsZero() {
+		v.forgotten.Store(&key)
+	}
 	v.unsettled = x.bucket(unsettledBucket).Stats().KeyN
 	return v, nil
-}
-
-// maySign says whether this member's vote key signs for the vault.
-func (v *vault) maySign() error {
-	switch {
-	case v.forgotten:
-		return fmt.Errorf("vault %s: %w", v.id, ErrForgotten)
-	case !v.isMember:
-		return fmt.Errorf("vault %s: %w under this node and vote key", v.id, ledger.ErrNotMember)
-	}
-	return nil
 }
 
 // read runs f in a transaction that sees one state of the vault.
@@ -73,38 +88,38 @@ func (v *vault) read(f func(index) error) error {
 	return v.store.db.View(func(tx *bolt.Tx) error { return f(index{tx.Bucket(v.id.Bytes())}) })
 }
 
-// write runs f in a transaction that is on the disk when write returns nil. The
-// caller holds v.mu.
-func (v *vault) write(f func(index) error) error {
-	if err := v.store.db.Update(func(tx *bolt.Tx) error { return f(index{tx.Bucket(v.id.Bytes())}) }); err != nil {
-		return err
+// write runs f in a transaction that is on the disk when write returns nil, unless f
+// returns an error. It may run more than once.
+func (v *vault) write(f func(index) error) error { return v.change(nil, f) }
+
+// change is write with a check before, which refuses the change and writes nothing.
+// What the two see is not on the disk yet and may be undone: nothing is signed or told
+// before change has returned nil.
+func (v *vault) change(check, apply func(index) error) error { return v.changeThen(check, apply, nil) }
+
+// changeThen is change with what is to be done as soon as it is on the disk, before
+// anything else is changed.
+func (v *vault) changeThen(check, apply func(index) error, then func()) error {
+	c := change{
+		apply: func(tx *bolt.Tx) error {
+			v.begun++
+			return apply(index{tx.Bucket(v.id.Bytes())})
+		},
+		written: func() {
+			if then != nil {
+				then()
+			}
+			v.written.Store(v.begun)
+		},
 	}
-	return v.store.present()
+	if check != nil {
+		c.check = func(tx *bolt.Tx) error { return check(index{tx.Bucket(v.id.Bytes())}) }
+	}
+	return v.store.group.do(v.store, &c)
 }
 
-// explain adds to a refusal where the lane stands, if that is what it is about.
-func (v *vault) explain(lane ident.PublicKey, err error) error {
-	if err == nil || !ofState(err) {
-		return err
-	}
-	state := &StateError{Err: err}
-	readErr := v.read(func(x index) error {
-		var err error
-		state.Head, err = x.laneHead(v.charter.CID(), lane)
-		return err
-	})
-	if readErr != nil {
-		return readErr
-	}
-	return state
-}
+// seen is taken before the vault is read, and given to unchanged in the check of a
+// change: if nothing was tried since, what was read then holds still.
+func (v *vault) seen() int64 { return v.written.Load() }
 
-// laneHead returns what is told of a lane.
-func (x index) laneHead(charter ident.CID, lane ident.PublicKey) (ledger.LaneHead, error) {
-	height, id, err := x.head(lane)
-	if err != nil {
-		return ledger.LaneHead{}, err
-	}
-	open, err := x.openLock(charter, lane, height)
-	return ledger.LaneHead{Lane: lane, Height: height, Entry: id, Lock: open}, err
-}
+func (v *vault) unchanged(seen int64) bool { return v.begun == seen }

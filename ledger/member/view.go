@@ -12,16 +12,26 @@ import (
 // refusal, and is kept.
 type view struct {
 	index
-	charter ledger.Charter
-	lane    ident.PublicKey
-	certs   *certificates
-	err     error
+	vault    *vault // nil where no charter is judged
+	charter  ledger.Charter
+	lane     ident.PublicKey // that is judged
+	height   int64           // that is proposed
+	state    ledger.LaneState
+	certs    *certificates
+	receipts *receipts
+	err      error
 }
 
 var (
 	_ ledger.View            = (*view)(nil)
 	_ ledger.CertificateView = (*view)(nil)
+	_ ledger.ReceiptView     = (*view)(nil)
 )
+
+// NodeReceipt implements ledger.ReceiptView.
+func (v *view) NodeReceipt(s ident.Signed, holder ident.PublicKey, vault ident.CID) (ledger.Receipt, error) {
+	return v.receipts.verify(s, holder, vault)
+}
 
 // NodeCertificate implements ledger.CertificateView.
 func (v *view) NodeCertificate(s ident.Signed) (ledger.NodeCertificate, error) {
@@ -48,6 +58,9 @@ func (v *view) Grant(device ident.PublicKey) (g ledger.Grant, enrolled, revoked 
 
 // Head implements ledger.View.
 func (v *view) Head(lane ident.PublicKey) (int64, ident.CID) {
+	if lane == v.lane && v.height == v.state.Height {
+		return v.height - 1, v.state.Prev
+	}
 	height, id, err := v.head(lane)
 	v.failed(err)
 	return height, id
@@ -59,7 +72,7 @@ func (v *view) Numbered(lane ident.PublicKey, upto ident.CID) (int64, bool) {
 		return 0, true
 	}
 	r, ok, err := v.certified(upto)
-	if v.failed(err) || !ok || r.Lane != lane {
+	if v.failed(err) || !ok || r.Lane != lane || v.replaced(r) {
 		return 0, false
 	}
 	return r.Count, true
@@ -67,9 +80,20 @@ func (v *view) Numbered(lane ident.PublicKey, upto ident.CID) (int64, bool) {
 
 // Introduced implements ledger.View.
 func (v *view) Introduced(segment ident.CID) bool {
-	state, lane, err := v.state(segment)
-	return v.failed(err) || state == ledger.SegmentCertified || state == ledger.SegmentLocked && lane != v.lane
+	in, ok, err := v.introduction(segment)
+	if err != nil || !ok {
+		return v.failed(err)
+	}
+	r, ok, err := v.entry(in.entry)
+	if err != nil || !ok {
+		return v.failed(err)
+	}
+	state, lane, err := v.index.state(segment)
+	return v.failed(err) || state == ledger.SegmentCertified && !v.replaced(r) || state == ledger.SegmentLocked && lane != v.lane
 }
+
+// replaced reports whether an entry would be void if the proposed one is certified.
+func (v *view) replaced(r record) bool { return r.Lane == v.lane && r.Height >= v.height }
 
 // Refs implements ledger.View. It reads the sets from the entry down to the full
 // one, and resolves them upwards.
@@ -77,7 +101,7 @@ func (v *view) Refs(entry ident.CID) (ledger.Set, bool) {
 	var sets []ledger.RefSet
 	var entries []ident.CID
 	r, ok, err := v.certified(entry)
-	if v.failed(err) || !ok {
+	if v.failed(err) || !ok || v.replaced(r) {
 		return ledger.Set{}, false
 	}
 	for id := entry; ; id = sets[len(sets)-1].Base {

@@ -187,3 +187,13 @@ func damage(t testing.TB, path string) {
 func later(d time.Duration) func() time.Time {
 	return func() time.Time { return ledgertest.Start().Add(d) }
 }
+
+// keys counts the vote keys in a member's folder.
+func (w *world) keys(i int) int {
+	w.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(w.dirs[i], "keys"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(entries)
+}
