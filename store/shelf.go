@@ -20,6 +20,7 @@ type Usage struct {
 	Capacity int64 // bytes that the shelf may use
 	Used     int64 // bytes that it uses, what is stored around the payloads included
 	Shards   int64 // number of shards
+	Trashed  int64 // bytes of Used that are in the trash
 }
 
 // Shelf keeps shards. It is safe for concurrent use. The suite in storetest says

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multibase"
@@ -93,6 +94,9 @@ func (c CID) append(p []byte) []byte {
 	p = append(p, cidVersion, byte(c.codec), multihash.BLAKE3, HashSize)
 	return append(p, c.hash[:]...)
 }
+
+// LogValue implements slog.LogValuer: logs show the text form.
+func (c CID) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // String returns the text form, or a placeholder for the zero value.
 func (c CID) String() string {

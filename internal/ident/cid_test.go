@@ -1,8 +1,10 @@
 package ident
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -212,5 +214,17 @@ func BenchmarkParseCID(b *testing.B) {
 	s := SumRaw(nil).String()
 	for b.Loop() {
 		ParseCID(s)
+	}
+}
+
+// A log shows names and keys as people write them.
+func TestLogged(t *testing.T) {
+	var out bytes.Buffer
+	c, k := SumDagCBOR([]byte("x")), NewPrivateKey([32]byte{1}).Public()
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("said", "vault", c, "lane", k)
+	for _, want := range []string{`"vault":"` + c.String() + `"`, `"lane":"` + k.String() + `"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is not in %s", want, out.String())
+		}
 	}
 }

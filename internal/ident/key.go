@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/multiformats/go-multibase"
 	"github.com/zeebo/blake3"
@@ -49,6 +50,9 @@ func ParsePublicKey(s string) (PublicKey, error) {
 
 // Bytes returns the 34-byte binary form.
 func (k PublicKey) Bytes() []byte { return append(ed25519Pub[:2:2], k[:]...) }
+
+// LogValue implements slog.LogValuer: logs show the text form.
+func (k PublicKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 // String returns the text form, or a placeholder for the zero value.
 func (k PublicKey) String() string {

@@ -33,7 +33,7 @@ func childSegment(seed uint64) (storetest.Segment, error) {
 	return storetest.MakeSegment(code, sizes[seed%4], seed)
 }
 
-// writerChild puts and removes shards until it is killed. It tells what it is going
+// writerChild puts, discards, recalls and removes shards until it is killed. It tells what it is going
 // to do and, when it has been promised, that it is done.
 func writerChild() {
 	d, err := Open(context.Background(), Config{
@@ -62,11 +62,17 @@ func writerChild() {
 					say("error", seed, w, err)
 				}
 				say("try", seed, w, nil)
-				if random.IntN(3) > 0 {
-					say("put", seed, w, s.Put(context.Background(), d, v, w))
-				} else if err := d.Remove(context.Background(), s.Key(v, w)); !errors.Is(err, store.ErrNotFound) {
+				key, ctx := s.Key(v, w), context.Background()
+				if d.isDiscarded(key) && random.IntN(2) == 0 {
+					what, err := leaveTheTrash(ctx, d, key, random)
+					say(map[promise]string{gone: "remove", present: "put"}[what], seed, w, err)
+				} else if random.IntN(3) > 0 {
+					say("put", seed, w, s.Put(ctx, d, v, w))
+				} else if _, err := d.Stat(ctx, key); err == nil && random.IntN(2) == 0 {
+					say("discard", seed, w, d.Discard(ctx, key, store.Reason{Release: storetest.Release("r"), Time: 1}))
+				} else if err := d.Remove(ctx, key); !errors.Is(err, store.ErrNotFound) {
 					say("remove", seed, w, err)
-				} else {
+				} else if !d.isDiscarded(key) {
 					say("remove", seed, w, nil)
 				}
 			}
@@ -104,7 +110,7 @@ func listen(t *testing.T, line string, promises map[store.Key]promise, segments 
 	if _, err := fmt.Sscan(line, &what, &seed, &index); err != nil || strings.HasPrefix(what, "error") {
 		t.Fatalf("the writer says %q", line)
 	}
-	promises[segments[seed].Key(v, index)] = map[string]promise{"try": nothing, "put": present, "remove": gone}[what]
+	promises[segments[seed].Key(v, index)] = map[string]promise{"try": nothing, "put": present, "remove": gone, "discard": binned}[what]
 }
 
 // Law: a process that is killed at any moment keeps its promises, and the next one

@@ -56,12 +56,15 @@ type Disk struct {
 	loop   sync.WaitGroup
 }
 
-var _ store.Shelf = (*Disk)(nil)
+var (
+	_ store.Shelf = (*Disk)(nil)
+	_ store.Trash = (*Disk)(nil)
+)
 
 // Open opens a volume that Create has made, alone: a second opener gets ErrInUse.
 // If the volume is not there, or another one is, the error is store.ErrPaused. It
-// reads the marker, the index's totals, and what a crash may have left in tmp/,
-// never the shards. An index that is found damaged is put aside for a new, stale one.
+// reads the marker, the index's totals, what a crash may have left in tmp/, and the
+// names in the trash, never the shards. An index that is found damaged is put aside for a new, stale one.
 // The caller closes it.
 func Open(ctx context.Context, config Config) (*Disk, error) {
 	d, err := open(ctx, config)
@@ -94,7 +97,7 @@ func open(ctx context.Context, config Config) (*Disk, error) {
 	if d.volume, d.marker, err = openVolume(d.at, config.Volume); err != nil {
 		return nil, err
 	}
-	d.folders = newFolders(d.files, d.at.shards())
+	d.folders = newFolders(d.files, d.at.shards(), d.at.trash())
 	if err := d.restoreFolders(); err != nil {
 		return nil, err
 	}
@@ -116,7 +119,7 @@ func open(ctx context.Context, config Config) (*Disk, error) {
 // restoreFolders makes what somebody may have removed from the volume.
 func (d *Disk) restoreFolders() error {
 	made := false
-	for _, path := range []string{d.at.shards(), d.at.tmp(), d.at.quarantine()} {
+	for _, path := range d.at.made() {
 		err := d.files.mkdir(path)
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -138,7 +141,7 @@ func (d *Disk) load(ctx context.Context) error {
 	if err := d.index.setFlag(metaClean, false); err != nil {
 		return err
 	}
-	if err := d.sweep(ctx); err != nil {
+	if err := errors.Join(d.sweep(ctx), d.sortTrash(ctx)); err != nil {
 		return err
 	}
 	stale := before.stale || !before.clean && !d.canLink()

@@ -134,6 +134,16 @@ func onDisk(t testing.TB, d *Disk) (u store.Usage) {
 		u.Used += fi.Size()
 		return nil
 	})
+	if err == nil {
+		err = d.walkTrash(t.Context(), ident.CID{}, func(found store.Discarded) error {
+			if d.exists(found.Key) {
+				t.Errorf("%v is on the shelf and in the trash", found.Key)
+			}
+			u.Trashed += found.Bytes
+			u.Used += found.Bytes
+			return nil
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +172,12 @@ func wantBooks(t testing.TB, d *Disk) {
 
 func TestShelf(t *testing.T) {
 	storetest.Test(t, func(t testing.TB, capacity int64) store.Shelf {
+		return mustOpen(t, newVolume(t, capacity))
+	})
+}
+
+func TestTrash(t *testing.T) {
+	storetest.TestTrash(t, func(t testing.TB, capacity int64) storetest.Full {
 		return mustOpen(t, newVolume(t, capacity))
 	})
 }

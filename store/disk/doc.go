@@ -10,6 +10,8 @@
 //	shards/           <vault, 2 digits>/<vault>/<segment, 2 digits>/<segment>.<index>
 //	tmp/              shards on the way in or out, and hints (below)
 //	quarantine/       files that were found corrupt, kept for their operator
+//	trash/            shards on their way out, in folders like those of shards/; the
+//	                  name of a file says which release it was, and when
 //	index.db          the index: what List and Usage know without opening files
 //
 // # How a shard gets there
@@ -32,6 +34,15 @@
 // after a crash the index is then stale, which Stale tells and Rebuild repairs. A
 // file system without a journal may lose hints when the power fails: List and Usage
 // then miss the shards of the last seconds until Rebuild is run, Open and Stat do not.
+//
+// # How a shard gets into the trash, and back
+//
+// By a second name: the file is linked to where it goes and that folder is flushed,
+// before the first name is taken away, into tmp/ as a hint, and its folder is flushed
+// too. So it is in one of the two places at least whatever happens in between. If it
+// is found in both, it stays on the shelf. Without links it is renamed, and both
+// folders are flushed. The trash is not in the index: its names say everything, and
+// they are counted when the volume is opened.
 //
 // # What is never done
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -11,7 +12,7 @@ import (
 // work, and makes folders that survive a crash.
 type folders struct {
 	files filesystem
-	root  string // made and flushed when the volume was created
+	roots []string // made and flushed when the volume was created, or opened
 
 	mu      sync.Mutex
 	active  map[string]*folder
@@ -34,8 +35,8 @@ type flush struct {
 // maxDurable bounds the memory for what is known; it takes about 10 MB.
 const maxDurable = 1 << 16
 
-func newFolders(files filesystem, root string) *folders {
-	return &folders{files: files, root: root, active: make(map[string]*folder), durable: make(map[string]struct{})}
+func newFolders(files filesystem, roots ...string) *folders {
+	return &folders{files: files, roots: roots, active: make(map[string]*folder), durable: make(map[string]struct{})}
 }
 
 // sync returns when everything that was done to the folder before the call is on
@@ -80,11 +81,11 @@ func (f *folders) join(path string) (dir *folder, own *flush, lead bool) {
 	return dir, dir.next, lead
 }
 
-// ensure makes a folder below the root, with its parents, and returns when it
+// ensure makes a folder below a root, with its parents, and returns when it
 // survives a crash. A folder that is there may have been made by a process that was
 // killed before it could flush, so each is flushed once by every process.
 func (f *folders) ensure(path string) error {
-	if path == f.root || f.isDurable(path) {
+	if slices.Contains(f.roots, path) || f.isDurable(path) {
 		return nil
 	}
 	parent := filepath.Dir(path)

@@ -111,7 +111,7 @@ func create(at layout, m Marker) error {
 	if err := vacant(at); err != nil {
 		return err
 	}
-	for _, path := range []string{at.shards(), at.tmp(), at.quarantine()} {
+	for _, path := range at.made() {
 		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -134,7 +134,7 @@ func vacant(at layout) error {
 	if _, err := os.Lstat(at.marker()); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(fmt.Errorf("%w: %s", ErrVolumeExists, at.marker()), err)
 	}
-	for _, path := range []string{at.shards(), at.tmp(), at.quarantine()} {
+	for _, path := range at.made() {
 		entries, err := os.ReadDir(path)
 		if len(entries) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(fmt.Errorf("%w: %s", ErrVolumeExists, path), err)

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/ident"
 	"holdfast/store"
 	"holdfast/store/storetest"
 )
@@ -50,7 +52,7 @@ func newPowerFiles(root string, left int, journaling bool) *powerFiles {
 		root: root, left: left, journaling: journaling,
 		live: make(map[string]*node), safe: make(map[string]map[string]*node),
 	}
-	for _, name := range []string{shardsName, tmpName, quarantineName} {
+	for _, name := range []string{shardsName, tmpName, quarantineName, trashName} {
 		p.live[filepath.Join(root, name)] = &node{dir: true}
 	}
 	p.flushFolder(root)
@@ -225,6 +227,8 @@ const (
 	nothing promise = iota // an operation was under way when the power failed
 	present
 	gone
+	binned    // in the trash
+	somewhere // it was being moved when the power failed: on the shelf or in the trash
 )
 
 // workload puts and removes shards until the power fails, and returns what was
@@ -246,16 +250,17 @@ func workload(t *testing.T, d *Disk, segments []storetest.Segment, seed uint64, 
 				}
 				s := segments[random.IntN(len(segments))]
 				key := s.Key(v, w)
-				var err error
-				if mine[key] != present || random.IntN(4) == 0 {
-					if err = s.Put(t.Context(), d, v, w); err == nil {
-						mine[key] = present
+				switch said := mine[key]; {
+				case said == binned && random.IntN(2) == 0:
+					mine[key], _ = leaveTheTrash(t.Context(), d, key, random)
+				case said != present || random.IntN(4) == 0:
+					failed := nothing
+					if said == binned {
+						failed = somewhere
 					}
-				} else if err = d.Remove(t.Context(), key); err == nil {
-					mine[key] = gone
-				}
-				if err != nil {
-					mine[key] = nothing
+					mine[key], _ = otherwise(present, failed, s.Put(t.Context(), d, v, w))
+				default:
+					mine[key], _ = takeAway(t.Context(), d, key, random)
 				}
 			}
 		})
@@ -265,6 +270,30 @@ func workload(t *testing.T, d *Disk, segments []storetest.Segment, seed uint64, 
 		maps.Copy(promises[0], m)
 	}
 	return promises[0]
+}
+
+// takeAway takes a shard from the shelf, for ever or not, and returns what holds then.
+func takeAway(ctx context.Context, d *Disk, key store.Key, random *rand.Rand) (promise, error) {
+	if random.IntN(3) == 0 {
+		return otherwise(gone, nothing, d.Remove(ctx, key))
+	}
+	why := store.Reason{Release: storetest.Release("r"), Time: int64(random.IntN(1000))}
+	return otherwise(binned, somewhere, d.Discard(ctx, key, why))
+}
+
+// leaveTheTrash calls a shard back or erases it.
+func leaveTheTrash(ctx context.Context, d *Disk, key store.Key, random *rand.Rand) (promise, error) {
+	if random.IntN(2) == 0 {
+		return otherwise(gone, nothing, d.Erase(ctx, key))
+	}
+	return otherwise(present, somewhere, d.Recall(ctx, key))
+}
+
+func otherwise(well, failed promise, err error) (promise, error) {
+	if err != nil {
+		return failed, err
+	}
+	return well, nil
 }
 
 // keep checks every promise on a shelf that was opened after the failure, and that
@@ -281,8 +310,11 @@ func keep(t *testing.T, d *Disk, segments []storetest.Segment, promises map[stor
 			switch {
 			case !whole && !absent:
 				t.Errorf("%v: %d bytes, %v", key, len(p), err)
-			case known && said == present && !whole, known && said == gone && !absent, !known && whole:
+			case known && said == present && !whole, known && (said == gone || said == binned) && !absent, !known && whole:
 				t.Errorf("%v: promise %d, read %v", key, said, err)
+			}
+			if in := d.isDiscarded(key); in && whole || said == binned && !in || known && said == gone && in || said == somewhere && !in && !whole {
+				t.Errorf("%v: promise %d, in the trash: %v", key, said, in)
 			}
 		}
 	}
@@ -338,7 +370,27 @@ func checkAfter(t *testing.T, config Config, segments []storetest.Segment, promi
 		t.Fatal(err)
 	}
 	wantBooks(t, d)
+	recallAll(t, d, segments)
 	if q := names(t, d.at.quarantine()); len(q) != 0 {
 		t.Errorf("corrupt after a power failure: %v", q)
 	}
+}
+
+// recallAll empties the trash onto the shelf, and checks that everything in it was
+// whole.
+func recallAll(t *testing.T, d *Disk, segments []storetest.Segment) {
+	for found, err := range d.Discards(t.Context(), ident.CID{}) {
+		if err == nil {
+			err = d.Recall(t.Context(), found.Key)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range segments {
+			if s.CID == found.Segment {
+				mustRead(t, d, s, found.Key)
+			}
+		}
+	}
+	wantBooks(t, d)
 }

@@ -190,7 +190,10 @@ func (d *Disk) commit(ctx context.Context, h header, temp string) error {
 		return err
 	}
 	d.count(h, hint)
-	return err
+	if err != nil {
+		return err
+	}
+	return d.leaveTrash(h.key)
 }
 
 // place gives the file temp the shard's name. It leaves the old name as a hint for

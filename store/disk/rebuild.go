@@ -129,29 +129,40 @@ func (d *Disk) findLost(ctx context.Context) error {
 // walk calls f for every file that has the name of a shard where that shard belongs.
 // Other files are nobody's business.
 func (d *Disk) walk(ctx context.Context, f func(store.Key) error) error {
-	return eachName(d.at.shards(), func(prefix string) error {
-		return eachName(filepath.Join(d.at.shards(), prefix), func(digits string) error {
-			vault, ok := parseHex(digits)
-			if !ok || digits[:2] != prefix {
-				return ctx.Err()
+	return eachVault(ctx, d.at.shards(), func(vault ident.CID) error {
+		return eachFile(ctx, d.at.shards(), vault, func(folder, name string) error {
+			key, ok := parseShardName(vault, name)
+			if !ok || d.at.folder(key) != folder {
+				return nil
 			}
-			return d.walkVault(ctx, vault, f)
+			return f(key)
 		})
 	})
 }
 
-func (d *Disk) walkVault(ctx context.Context, vault ident.CID, f func(store.Key) error) error {
-	top := filepath.Join(d.at.shards(), vault.Hex()[:2], vault.Hex())
+// eachVault calls f for every vault that has a folder below root.
+func eachVault(ctx context.Context, root string, f func(vault ident.CID) error) error {
+	return eachName(root, func(prefix string) error {
+		return eachName(filepath.Join(root, prefix), func(digits string) error {
+			vault, ok := parseHex(digits)
+			if !ok || digits[:2] != prefix {
+				return ctx.Err()
+			}
+			return f(vault)
+		})
+	})
+}
+
+// eachFile calls f for every name in the folders of one vault below root.
+func eachFile(ctx context.Context, root string, vault ident.CID, f func(folder, name string) error) error {
+	top := filepath.Join(root, vault.Hex()[:2], vault.Hex())
 	return eachName(top, func(prefix string) error {
-		return eachName(filepath.Join(top, prefix), func(name string) error {
+		folder := filepath.Join(top, prefix)
+		return eachName(folder, func(name string) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			key, ok := parseShardName(vault, name)
-			if !ok || key.Segment.Hex()[:2] != prefix {
-				return nil
-			}
-			return f(key)
+			return f(folder, name)
 		})
 	})
 }

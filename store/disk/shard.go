@@ -88,7 +88,7 @@ func (d *Disk) absent(key store.Key) error {
 	if err != nil {
 		return err
 	}
-	if lost {
+	if lost && !d.isDiscarded(key) {
 		d.report(Lost, key, store.ErrNotFound)
 	}
 	return store.ErrNotFound

@@ -6,14 +6,16 @@ import (
 	"holdfast/store"
 )
 
-// space keeps the books: shards that are here, shards on the way in, and what lies
-// in quarantine, which takes space as well until the operator has removed it.
+// space keeps the books: shards that are here, shards on the way in, what is in the
+// trash, and what lies in quarantine, which takes space as well until the operator
+// has removed it.
 type space struct {
 	mu          sync.Mutex
 	capacity    int64
 	used        int64
 	reserved    int64
 	quarantined int64
+	trashed     int64
 	shards      int64
 }
 
@@ -21,7 +23,7 @@ type space struct {
 func (s *space) reserve(size int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if size > s.capacity-s.used-s.reserved-s.quarantined {
+	if size > s.capacity-s.used-s.reserved-s.quarantined-s.trashed {
 		return store.ErrFull
 	}
 	s.reserved += size
@@ -59,8 +61,15 @@ func (s *space) quarantine(size int64) {
 	s.quarantined += size
 }
 
+// trash counts bytes that came into the trash, or with a negative number left it.
+func (s *space) trash(size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trashed += size
+}
+
 func (s *space) usage() store.Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return store.Usage{Capacity: s.capacity, Used: s.used + s.quarantined, Shards: s.shards}
+	return store.Usage{Capacity: s.capacity, Used: s.used + s.quarantined + s.trashed, Shards: s.shards, Trashed: s.trashed}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"holdfast/internal/ident"
 	"holdfast/store"
 )
 
@@ -34,6 +35,21 @@ func (d *Disk) sweep(ctx context.Context) error {
 		}
 	}
 	return d.index.flush()
+}
+
+// sortTrash counts what is in the trash. A shard that is in its place as well was
+// being moved when a crash came: it stays where it is served, and not in the trash.
+func (d *Disk) sortTrash(ctx context.Context) error {
+	var bytes int64
+	err := d.walkTrash(ctx, ident.CID{}, func(found store.Discarded) error {
+		if d.exists(found.Key) {
+			return d.settle(found.Key, d.at.discarded(found.Key, found.Reason))
+		}
+		bytes += found.Bytes
+		return nil
+	})
+	d.space.trashed = bytes
+	return errors.Join(err, d.index.flush())
 }
 
 func hintedKey(path string) (store.Key, bool) {

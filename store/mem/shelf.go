@@ -23,7 +23,9 @@ type Shelf struct {
 	capacity int64
 	used     int64 // bytes of shards that are here
 	reserved int64 // bytes of shards that are on the way
+	trashed  int64 // bytes of shards in the trash
 	shards   map[store.Key]*shard
+	trash    map[store.Key]discarded
 }
 
 // shard is not changed once it is in the map.
@@ -34,11 +36,14 @@ type shard struct {
 	outboard []byte
 }
 
-var _ store.Shelf = (*Shelf)(nil)
+var (
+	_ store.Shelf = (*Shelf)(nil)
+	_ store.Trash = (*Shelf)(nil)
+)
 
 // New makes an empty shelf for capacity bytes.
 func New(capacity int64) *Shelf {
-	return &Shelf{capacity: capacity, shards: make(map[store.Key]*shard)}
+	return &Shelf{capacity: capacity, shards: make(map[store.Key]*shard), trash: make(map[store.Key]discarded)}
 }
 
 // Put implements store.Shelf.
@@ -62,6 +67,7 @@ func (s *Shelf) Put(ctx context.Context, key store.Key, descriptor []byte, r io.
 	if s.shards[key] == nil {
 		s.shards[key] = sh
 		s.used += size
+		s.empty(key)
 	}
 	return nil
 }
@@ -75,7 +81,7 @@ func footprint(descriptor []byte, size int64) int64 {
 func (s *Shelf) reserve(key store.Key, size int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.shards[key] == nil && size > s.capacity-s.used-s.reserved {
+	if s.shards[key] == nil && size > s.capacity-s.used-s.reserved-s.trashed {
 		return store.ErrFull
 	}
 	s.reserved += size
@@ -216,5 +222,5 @@ func (s *Shelf) Usage(ctx context.Context) (store.Usage, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return store.Usage{Capacity: s.capacity, Used: s.used, Shards: int64(len(s.shards))}, nil
+	return store.Usage{Capacity: s.capacity, Used: s.used + s.trashed, Shards: int64(len(s.shards)), Trashed: s.trashed}, nil
 }

@@ -10,3 +10,7 @@ import (
 func TestShelf(t *testing.T) {
 	storetest.Test(t, func(_ testing.TB, capacity int64) store.Shelf { return New(capacity) })
 }
+
+func TestTrash(t *testing.T) {
+	storetest.TestTrash(t, func(_ testing.TB, capacity int64) storetest.Full { return New(capacity) })
+}
