@@ -62,9 +62,14 @@ type Member struct {
 }
 
 var (
-	_ Reader = (*Member)(nil)
-	_ Voter  = (*Member)(nil)
-	_ Placer = (*Member)(nil)
+	_ Reader    = (*Member)(nil)
+	_ Voter     = (*Member)(nil)
+	_ Witness   = (*Member)(nil)
+	_ Placer    = (*Member)(nil)
+	_ Successor = (*Member)(nil)
+	_ Docket    = (*Member)(nil)
+	_ Releaser  = (*Member)(nil)
+	_ Undoer    = (*Member)(nil)
 )
 
 // ask sends a request with its parts and gives the answer's parts to check.

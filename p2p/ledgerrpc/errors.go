@@ -18,7 +18,6 @@ var (
 	ErrNotFound     = errors.New("the member does not have that")
 	ErrFull         = errors.New("the member keeps no more vaults")
 	ErrLocked       = errors.New("the member has voted for another entry at this place")
-	ErrClosing      = errors.New("a segment that the entry refers to is being released")
 	ErrPaused       = errors.New("the member's store is not there")
 	ErrForgotten    = errors.New("the member has lost its votes under this key and signs nothing more")
 	ErrCorrupt      = errors.New("what was asked for is damaged on the member's disk")
@@ -32,14 +31,15 @@ var (
 // asked for by name.
 var ErrLied = errors.New("the member sent something else than what was asked for")
 
-// HeadError is a refusal because of the entry's place: ledger.ErrStale, ErrBehind or
-// ErrFork, ErrLocked or ErrUnknownEntry, with what the member knows about the lane, so that whoever
-// is behind can catch up.
+// HeadError is a refusal because of the entry's place: ledger.ErrStale, ErrBehind,
+// ErrFork, ErrAttempt or ErrUndecided, ErrLocked or ErrUnknownEntry, with what the
+// member knows about the lane, so that whoever is behind can catch up.
 type HeadError struct {
 	Err    error       // which of them
 	Height int64       // of the highest certificate; 0 for none
 	Entry  ident.CID   // what it certifies
 	Lock   ledger.Lock // the open lock; zero for none
+	Floor  int64       // attempt below which the member signs nothing at the entry's height
 }
 
 func (e *HeadError) Error() string {
@@ -65,8 +65,8 @@ var refusals = rpc.NewRefusals(
 	headRow(23, ErrLocked),
 	headRow(24, ledger.ErrFork),
 	rpc.Row{Number: 25, Err: ledger.ErrMargin, Explain: true},
-	rpc.Row{Number: 26, Err: ErrClosing, Explain: true},
-	rpc.Row{Number: 27, Err: ledger.ErrAttempt, Explain: true},
+	segmentsRow(26, ledger.ErrClosing),
+	headRow(27, ledger.ErrAttempt),
 	rpc.Row{Number: 28, Err: ledger.ErrCharter, Explain: true},
 	rpc.Row{Number: 29, Err: ledger.ErrKind, Explain: true},
 	rpc.Row{Number: 30, Err: ledger.ErrBody, Explain: true},
@@ -76,6 +76,8 @@ var refusals = rpc.NewRefusals(
 	rpc.Row{Number: 34, Err: ledger.ErrReceipt, Explain: true},
 	rpc.Row{Number: 35, Err: ledger.ErrIntroduced, Explain: true},
 	rpc.Row{Number: 36, Err: ledger.ErrRefs, Explain: true},
+	rpc.Row{Number: 37, Err: ledger.ErrVoid, Explain: true},
+	headRow(38, ledger.ErrUndecided),
 	rpc.Row{Number: 40, Err: ledger.ErrNoQuorum, Explain: true},
 	rpc.Row{Number: 41, Err: ledger.ErrExpired, Explain: true},
 	rpc.Row{Number: 42, Err: ledger.ErrTooLarge, Explain: true},
@@ -84,6 +86,16 @@ var refusals = rpc.NewRefusals(
 	rpc.Row{Number: 45, Err: ledger.ErrVersion, Explain: true},
 	rpc.Row{Number: 46, Err: ident.ErrSignature},
 	rpc.Row{Number: 47, Err: wire.ErrMalformed, Explain: true},
+	rpc.Row{Number: 50, Err: ledger.ErrUnknownRequest, Explain: true},
+	rpc.Row{Number: 51, Err: ledger.ErrNotPassed, Explain: true},
+	rpc.Row{Number: 52, Err: ledger.ErrVetoed, Explain: true},
+	rpc.Row{Number: 53, Err: ledger.ErrSettled, Explain: true},
+	segmentsRow(54, ledger.ErrNotFree),
+	rpc.Row{Number: 55, Err: ledger.ErrRetention, Explain: true},
+	rpc.Row{Number: 56, Err: ledger.ErrClockDoubt},
+	rpc.Row{Number: 57, Err: ledger.ErrTooLate, Explain: true},
+	rpc.Row{Number: 58, Err: ledger.ErrFrozen, Explain: true},
+	rpc.Row{Number: 59, Err: ledger.ErrLowers, Explain: true},
 )
 
 // head is what travels with a HeadError.
@@ -91,6 +103,7 @@ type head struct {
 	Height int64       `cbor:"height"`
 	Entry  ident.CID   `cbor:"entry,omitzero"`
 	Lock   ledger.Lock `cbor:"lock,omitzero"`
+	Floor  int64       `cbor:"floor,omitempty"`
 }
 
 func headRow(number uint64, sentinel error) rpc.Row {
@@ -99,7 +112,7 @@ func headRow(number uint64, sentinel error) rpc.Row {
 		if err != nil {
 			return nil, err
 		}
-		return &HeadError{sentinel, h.Height, h.Entry, h.Lock}, nil
+		return &HeadError{sentinel, h.Height, h.Entry, h.Lock, h.Floor}, nil
 	}}
 }
 
@@ -108,7 +121,7 @@ func packHead(err error) []byte {
 	if !errors.As(err, &e) {
 		return nil
 	}
-	p, encodeErr := wire.Encode(head{e.Height, e.Entry, e.Lock})
+	p, encodeErr := wire.Encode(head{e.Height, e.Entry, e.Lock, e.Floor})
 	if encodeErr != nil {
 		return nil
 	}
@@ -121,8 +134,31 @@ func parseHead(p []byte) (head, error) {
 		return head{}, err
 	}
 	noLock := h.Lock == ledger.Lock{}
-	if h.Height < 0 || (h.Height > 0) != h.Entry.Defined() || !noLock && (h.Lock.Height < 1 || h.Lock.Attempt < 0) {
+	if h.Height < 0 || h.Floor < 0 || (h.Height > 0) != h.Entry.Defined() || !noLock && (h.Lock.Height < 1 || h.Lock.Attempt < 0) {
 		return head{}, fmt.Errorf("%w: no place in a lane", wire.ErrMalformed)
 	}
 	return h, nil
+}
+
+// packSegments carries the segments that a refusal names.
+func packSegments(err error) []byte {
+	var e *ledger.SegmentsError
+	if !errors.As(err, &e) || len(e.Segments) == 0 {
+		return nil
+	}
+	p, encodeErr := encodeSegments(e.Segments[:min(len(e.Segments), ledger.MaxNamed)])
+	if encodeErr != nil {
+		return nil
+	}
+	return p
+}
+
+func segmentsRow(number uint64, sentinel error) rpc.Row {
+	return rpc.Row{Number: number, Err: sentinel, Explain: true, Pack: packSegments, Unpack: func(p []byte) (error, error) {
+		segments, err := parseSegments(p)
+		if err != nil || len(segments) > ledger.MaxNamed {
+			return nil, fmt.Errorf("%w: no segments", wire.ErrMalformed)
+		}
+		return &ledger.SegmentsError{Err: sentinel, Segments: segments}, nil
+	}}
 }

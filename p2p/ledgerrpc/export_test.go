@@ -13,6 +13,7 @@ var (
 	EncodeSegments = encodeSegments
 	ParseLinks     = parseLinks
 	PackHead       = packHead
+	PackSegments   = packSegments
 )
 
 // ParseHead reads what travels with a HeadError and encodes it again.
@@ -42,6 +43,27 @@ func Messages(vault, name ident.CID, lane ident.PublicKey, grant ident.Signed) m
 		"segments":            nonceRequest{Op: Segments, Vault: vault, Nonce: nonce, Parts: []uint64{72}},
 		"place":               vaultRequest{Op: Place, Vault: vault, Parts: []uint64{600, 400}},
 		"placements":          vaultRequest{Op: Placements, Vault: vault, Parts: []uint64{72}},
+		"key":                 keyRequest{Op: Key, Vault: vault, Nonce: nonce},
+		"key of a new vault":  keyRequest{Op: Key, Nonce: nonce},
+		"freeze":              vaultRequest{Op: Freeze, Vault: vault, Parts: []uint64{2000}},
+		"successions":         successionsRequest{Op: Successions, Vault: vault, From: 2},
+		"report":              vaultRequest{Op: Report, Vault: vault, Parts: []uint64{300}},
+		"evidence":            vaultRequest{Op: Evidence, Vault: vault},
+		"about a floor":       head{Floor: 3},
+		"request":             vaultRequest{Op: Ask, Vault: vault, Parts: []uint64{700}},
+		"request, successor":  vaultRequest{Op: Ask, Vault: vault, Parts: []uint64{700, 2000}},
+		"opine":               opineRequest{Op: Opine, Vault: vault, Kind: ledger.Approve, Parts: []uint64{400}},
+		"cases":               casesRequest{Op: Cases, Vault: vault},
+		"cases after":         casesRequest{Op: Cases, Vault: vault, After: name},
+		"free":                freeRequest{Op: Free, Vault: vault, Request: name},
+		"free after":          freeRequest{Op: Free, Vault: vault, Request: name, After: vault, Grant: grant},
+		"free answer":         freeAnswer{Parts: []uint64{72}, More: true},
+		"consent":             vaultRequest{Op: Consent, Vault: vault, Parts: []uint64{500}},
+		"release":             vaultRequest{Op: Release, Vault: vault, Parts: []uint64{2000}},
+		"released":            releasedRequest{Op: Released, Vault: vault, From: 1, Limit: 100},
+		"undo":                vaultRequest{Op: Undo, Vault: vault, Parts: []uint64{400}},
+		"undone":              vaultRequest{Op: Undone, Vault: vault, Parts: []uint64{1500}},
+		"standing":            nonceRequest{Op: Standing, Vault: vault, Nonce: nonce, Parts: []uint64{72}},
 		"answer with a part":  answer{Parts: []uint64{300}},
 		"answer":              answer{},
 		"about a head":        head{Height: 7, Entry: name, Lock: ledger.Lock{Height: 8, Attempt: 0, Entry: name}},
@@ -67,7 +89,7 @@ func Parse(p []byte) []byte {
 		var m ownerRequest
 		err := decode(p, &m)
 		return try(m, err)
-	case Heads, Segments:
+	case Heads, Segments, Standing:
 		var m nonceRequest
 		err := decode(p, &m)
 		return try(m, err)
@@ -76,6 +98,29 @@ func Parse(p []byte) []byte {
 		return try(m, err)
 	case Entry, Body:
 		var m nameRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Key:
+		var m keyRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Successions:
+		m, err := parseSuccessions(p)
+		return try(m, err)
+	case Opine:
+		var m opineRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Cases:
+		var m casesRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Free:
+		var m freeRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Released:
+		var m releasedRequest
 		err := decode(p, &m)
 		return try(m, err)
 	case Accept:

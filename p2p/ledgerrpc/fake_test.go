@@ -30,9 +30,11 @@ type fake struct {
 	links    [][]byte
 	bodies   map[ident.CID][]byte
 	placed   []ledgerrpc.Placement
+	evidence [][]byte
 	asked    []ledgerrpc.Request
-	refuse   error
-	forbid   error // what Admit says
+	docket
+	refuse error
+	forbid error // what Admit says
 }
 
 func newFake() *fake { return &fake{bodies: make(map[ident.CID][]byte)} }
@@ -125,6 +127,26 @@ func (f *fake) Segments(_ context.Context, vault ident.CID, nonce [16]byte, segm
 	return f.word("segments", vault.Bytes(), nonce[:], p), f.refuse
 }
 
+func (f *fake) Key(_ context.Context, vault ident.CID, nonce [16]byte) (ident.Signed, error) {
+	if vault.IsZero() {
+		return f.word("key", nonce[:]), f.refuse
+	}
+	return f.word("key", vault.Bytes(), nonce[:]), f.refuse
+}
+
+func (f *fake) Freeze(_ context.Context, vault ident.CID, successor ident.Signed) (ident.Signed, error) {
+	return f.word("freeze", vault.Bytes(), successor.Object), f.refuse
+}
+
+func (f *fake) Successions(_ context.Context, _ ident.CID, from int64) ([][]byte, error) {
+	return f.links[min(int(from-2), len(f.links)):], f.refuse
+}
+func (f *fake) Report(_ context.Context, vault ident.CID, attempt ident.Signed) (ident.Signed, error) {
+	return f.word("report", vault.Bytes(), attempt.Object), f.refuse
+}
+
+func (f *fake) Evidence(context.Context, ident.CID) ([][]byte, error) { return f.evidence, f.refuse }
+
 func (f *fake) AddPlacement(_ context.Context, _ ident.CID, p ledgerrpc.Placement) error {
 	f.placed = append(f.placed, p)
 	return f.refuse
@@ -138,7 +160,7 @@ func (f *fake) Placements(context.Context, ident.CID, []ident.CID) ([]ledgerrpc.
 func serve(t testing.TB, f *fake, l ledgerrpc.Limits, grant ident.Signed) *ledgerrpc.Member {
 	net := pipenet.New()
 	host := net.Host(key(1).Public())
-	ledgerrpc.Serve(host, ledgerrpc.Config{Reader: f, Voter: f, Placer: f, Admit: f.Admit, Limits: l})
+	ledgerrpc.Serve(host, ledgerrpc.Config{Reader: f, Voter: f, Witness: f, Placer: f, Successor: f, Docket: f, Releaser: f, Undoer: f, Admit: f.Admit, Limits: l})
 	client := ledgerrpc.NewClient(net.Host(key(2).Public()), l)
 	t.Cleanup(func() {
 		client.Close()

@@ -68,6 +68,33 @@ type Voter interface {
 	Segments(ctx context.Context, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error)
 }
 
+// Successor is how one charter follows another. Everything may be repeated.
+type Successor interface {
+	// Key asks a node for a vote key of its own for a vault, or for one that is to be
+	// created if the vault is zero. The same nonce gets the same key for as long as it
+	// is not used.
+	Key(ctx context.Context, vault ident.CID, nonce [16]byte) (ident.Signed, error)
+
+	// Freeze shows the member a signed successor of the charter in force, and returns
+	// the member's freeze.
+	Freeze(ctx context.Context, vault ident.CID, successor ident.Signed) (ident.Signed, error)
+
+	// Successions returns encoded links by which charters came into force, with bodies
+	// and acks, in order, from a charter's number on, 2 at least. They may be fewer than
+	// there are; none means that there are no more.
+	Successions(ctx context.Context, vault ident.CID, from int64) ([][]byte, error)
+}
+
+// Witness says what has been signed before at a place of a lane.
+type Witness interface {
+	// Report asks the member, by the word of the lane's key, for its signed promise to
+	// vote and acknowledge nothing below an attempt, with the certificate that it holds.
+	Report(ctx context.Context, vault ident.CID, attempt ident.Signed) (ident.Signed, error)
+
+	// Evidence returns what somebody has signed twice, as package ledger encodes it.
+	Evidence(ctx context.Context, vault ident.CID) ([][]byte, error)
+}
+
 // Placer keeps later placements: receipts of holders that were found after the
 // commit, each with its holder's certificate.
 type Placer interface {
@@ -100,8 +127,14 @@ const (
 	Certify    Verb = "certify"
 	Adopt      Verb = "adopt"
 	Segments   Verb = "segments"
+	Report     Verb = "report"
+	Evidence   Verb = "evidence"
 	Place      Verb = "place"
 	Placements Verb = "placements"
+
+	Key         Verb = "key"
+	Freeze      Verb = "freeze"
+	Successions Verb = "successions"
 )
 
 // Request is what is known of a request when its frame has come, and none of what
@@ -109,17 +142,18 @@ const (
 type Request struct {
 	Peer  ident.PublicKey // the channel's key: it is proved
 	Verb  Verb
-	Vault ident.CID    // zero for Vaults and Accept
+	Vault ident.CID    // zero for Vaults, Accept, and Key of a vault that is to be created
 	Grant ident.Signed // shown by the peer, not verified; zero if it shows none
 }
 
 const (
 	maxVaults    = 16
 	maxCharters  = 1024
-	maxPage      = 8 << 20 // links or placements in one answer
+	maxEvidence  = 64
+	maxPage      = 8 << 20 // links or evidence in one answer
 	maxProposal  = 32 << 20
 	maxPlaced    = 4096 // placements in one answer
 	signedRoom   = 1 << 10
 	maxAnswer    = ledger.MaxBody + signedRoom
-	maxShortLink = ledger.MaxEntry + ledger.MaxCertificate + 2*signedRoom
+	maxShortLink = ledger.MaxEntry + ledger.MaxCertificate + ledger.MaxAcks + 2*signedRoom
 )

@@ -50,8 +50,18 @@ func TestSignedAnswers(t *testing.T) {
 			f.word("vote", vault.Bytes(), object("p").Object, object("e").Object, sum.Bytes())},
 		"certify": {func() (ident.Signed, error) { return m.Certify(t.Context(), vault, []byte("cert")) },
 			f.word("ack", vault.Bytes(), "cert")},
+		"report": {
+			func() (ident.Signed, error) { return m.Report(t.Context(), vault, object("a")) },
+			f.word("report", vault.Bytes(), object("a").Object),
+		},
 		"segments": {func() (ident.Signed, error) { return m.Segments(t.Context(), vault, nonce, segments) },
 			f.word("segments", vault.Bytes(), nonce[:], rows)},
+		"key": {func() (ident.Signed, error) { return m.Key(t.Context(), vault, nonce) },
+			f.word("key", vault.Bytes(), nonce[:])},
+		"key of a new vault": {func() (ident.Signed, error) { return m.Key(t.Context(), ident.CID{}, nonce) },
+			f.word("key", nonce[:])},
+		"freeze": {func() (ident.Signed, error) { return m.Freeze(t.Context(), vault, object("next")) },
+			f.word("freeze", vault.Bytes(), object("next").Object)},
 	} {
 		got, err := c.ask()
 		if err != nil || !same(got, c.want) {
@@ -88,6 +98,34 @@ func TestVaults(t *testing.T) {
 	if err != nil || len(got) != 16 {
 		t.Fatal(len(got), err)
 	}
+}
+
+// Successions come in pages, each with one at least, however long it is.
+func TestSuccessions(t *testing.T) {
+	f := newFake()
+	m := serve(t, f, ledgerrpc.Limits{}, ident.Signed{})
+	for i := range 10 {
+		f.links = append(f.links, wire.MustEncode(struct {
+			I int    `cbor:"i"`
+			B []byte `cbor:"b"`
+		}{i, make([]byte, 5<<20)}))
+	}
+	var got [][]byte
+	for pages := 0; ; pages++ {
+		page, err := m.Successions(t.Context(), vault, int64(len(got)+2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		got = append(got, page...)
+	}
+	if len(got) != len(f.links) || !bytes.Equal(got[9], f.links[9]) {
+		t.Fatalf("%d successions", len(got))
+	}
+	_, err := m.Successions(t.Context(), vault, 1)
+	wantErr(t, err, ledgerrpc.ErrBadRequest)
 }
 
 func TestLinks(t *testing.T) {
@@ -230,8 +268,20 @@ func everything(t *testing.T, m *ledgerrpc.Member) map[string]error {
 	_, errs["certify"] = m.Certify(ctx, vault, []byte("cert"))
 	errs["adopt"] = m.Adopt(ctx, vault, []byte("link"), make([]byte, 100_000))
 	_, errs["segments"] = m.Segments(ctx, vault, nonce, []ident.CID{vault})
+	_, errs["report"] = m.Report(ctx, vault, object("a"))
+	_, errs["evidence"] = m.Evidence(ctx, vault)
 	errs["place"] = m.AddPlacement(ctx, vault, ledgerrpc.Placement{Receipt: object("r"), Certificate: object("c")})
 	_, errs["placements"] = m.Placements(ctx, vault, []ident.CID{vault})
+	errs["request"] = m.Request(ctx, vault, object("r"), ident.Signed{})
+	errs["opine"] = m.Opine(ctx, vault, ledger.Veto, object("o"))
+	_, errs["cases"] = m.Cases(ctx, vault, ident.CID{})
+	_, _, errs["free"] = m.Free(ctx, vault, vault, ident.CID{})
+	_, errs["consent"] = m.Consent(ctx, vault, []byte("release"))
+	errs["release"] = m.Release(ctx, vault, []byte("cert"))
+	_, errs["released"] = m.Released(ctx, vault, 1, 10)
+	_, errs["undo"] = m.Undo(ctx, vault, object("u"))
+	errs["undone"] = m.Undone(ctx, vault, []byte("cert"))
+	_, errs["standing"] = m.Standing(ctx, vault, nonce, []ident.CID{vault})
 	return errs
 }
 
@@ -280,6 +330,8 @@ func TestHeadError(t *testing.T) {
 		{Err: ledger.ErrBehind},
 		{Err: ledgerrpc.ErrUnknownEntry, Height: 3, Entry: vault},
 		{Err: ledger.ErrFork, Height: 1, Entry: vault, Lock: ledger.Lock{Height: 2, Attempt: 3, Entry: vault}},
+		{Err: ledger.ErrAttempt, Height: 7, Entry: vault, Floor: 5},
+		{Err: ledger.ErrUndecided, Height: 7, Entry: vault},
 		{Err: ledgerrpc.ErrLocked, Lock: ledger.Lock{Height: 1, Entry: vault}},
 	} {
 		f.refuse = fmt.Errorf("propose: %w", &want)

@@ -137,7 +137,7 @@ func (c *catch) Handle(_ string, f func(context.Context, rpc.Stream)) { c.handle
 // behind them end the reading.
 func script(t *testing.T, f *fake, p []byte) []uint64 {
 	var c catch
-	ledgerrpc.Serve(&c, ledgerrpc.Config{Reader: f, Voter: f, Placer: f, Admit: f.Admit})
+	ledgerrpc.Serve(&c, ledgerrpc.Config{Reader: f, Voter: f, Witness: f, Placer: f, Successor: f, Docket: f, Releaser: f, Undoer: f, Admit: f.Admit})
 	s := &scripted{in: bytes.NewReader(p)}
 	c.handle(t.Context(), s)
 	var out []uint64

@@ -147,15 +147,17 @@ func bounds(lengths []uint64, most ...uint64) (rpc.Bounds, error) {
 	return b, nil
 }
 
-// Bounds of the answers. A page of links is full when it has passed its size, so
-// that one of them always fits.
+// Bounds of the answers. A page of links, or of evidence, is full when it has passed
+// its size, so that one of them always fits.
 var (
-	chartersAnswer   = rpc.Bounds{Count: maxCharters, Each: maxCharter, Total: maxAnswer}
-	vaultsAnswer     = rpc.Bounds{Count: maxVaults, Each: maxCharter, Total: maxVaults * maxCharter}
-	linksAnswer      = rpc.Bounds{Count: MaxLinks, Each: maxShortLink, Total: maxPage + maxShortLink}
-	entryAnswer      = rpc.Bounds{Count: 1, Each: maxShortLink, Total: maxShortLink}
-	bodyAnswer       = rpc.Bounds{Count: 1, Each: ledger.MaxBody, Total: ledger.MaxBody}
-	placementsAnswer = rpc.Bounds{Count: 2 * maxPlaced, Each: ledger.MaxReceipt + signedRoom, Total: maxAnswer}
+	chartersAnswer    = rpc.Bounds{Count: maxCharters, Each: maxCharter, Total: maxAnswer}
+	vaultsAnswer      = rpc.Bounds{Count: maxVaults, Each: maxCharter, Total: maxVaults * maxCharter}
+	linksAnswer       = rpc.Bounds{Count: MaxLinks, Each: maxShortLink, Total: maxPage + maxShortLink}
+	entryAnswer       = rpc.Bounds{Count: 1, Each: maxShortLink, Total: maxShortLink}
+	bodyAnswer        = rpc.Bounds{Count: 1, Each: ledger.MaxBody, Total: ledger.MaxBody}
+	successionsAnswer = rpc.Bounds{Count: ledger.MaxCharters, Each: ledger.MaxLink, Total: maxPage + ledger.MaxLink}
+	placementsAnswer  = rpc.Bounds{Count: 2 * maxPlaced, Each: ledger.MaxReceipt + signedRoom, Total: maxAnswer}
+	evidenceAnswer    = rpc.Bounds{Count: maxEvidence, Each: ledger.MaxEvidence, Total: maxPage + ledger.MaxEvidence}
 )
 
 const (

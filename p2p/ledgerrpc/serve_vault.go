@@ -37,6 +37,18 @@ func (s *server) ofVault(ctx context.Context, x *rpc.Exchange, request []byte) e
 			return err
 		}
 		return x.Answer(answer{})
+	case Report:
+		attempt, err := parseSigned(parts[0])
+		if err != nil {
+			return err
+		}
+		report, err := s.Witness.Report(ctx, m.Vault, attempt)
+		return signed(x, report, err)
+	case Evidence:
+		return s.load(ctx, x, evidenceAnswer, func() ([][]byte, error) {
+			list, err := s.Witness.Evidence(ctx, m.Vault)
+			return page(list[:min(len(list), maxEvidence)]), err
+		})
 	case Place:
 		return s.place(ctx, x, m.Vault, parts)
 	default:
@@ -55,6 +67,8 @@ func mostParts(op Verb) []uint64 {
 		return []uint64{maxShortLink, ledger.MaxBody}
 	case Place: // receipt, node certificate
 		return []uint64{ledger.MaxReceipt + signedRoom, maxSmall}
+	case Report: // attempt
+		return []uint64{maxSmall}
 	case Placements: // segments
 		return []uint64{maxSegments}
 	}

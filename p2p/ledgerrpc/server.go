@@ -11,9 +11,15 @@ import (
 
 // Config is what a member serves with. All of its fields but Limits are needed.
 type Config struct {
-	Reader Reader
-	Voter  Voter
-	Placer Placer
+	Reader  Reader
+	Voter   Voter
+	Witness Witness
+	Placer  Placer
+
+	Successor Successor
+	Docket    Docket
+	Releaser  Releaser
+	Undoer    Undoer
 
 	// Admit judges a request before anything of its parts is read. What it returns is
 	// the answer, unless it is nil. Charters, entries and heads are for everybody who
@@ -49,7 +55,7 @@ func (s *server) answer(ctx context.Context, x *rpc.Exchange, request []byte) er
 		return err
 	}
 	switch h.Op {
-	case Charters, Propose, Certify, Adopt, Place, Placements:
+	case Charters, Propose, Certify, Adopt, Place, Placements, Report, Evidence:
 		return s.ofVault(ctx, x, request)
 	case Heads, Segments:
 		return s.withNonce(ctx, x, request)
@@ -61,6 +67,26 @@ func (s *server) answer(ctx context.Context, x *rpc.Exchange, request []byte) er
 		return s.byName(ctx, x, request)
 	case Accept:
 		return s.accept(ctx, x, request)
+	case Key:
+		return s.key(ctx, x, request)
+	case Freeze:
+		return s.freeze(ctx, x, request)
+	case Successions:
+		return s.successions(ctx, x, request)
+	case Ask:
+		return s.request(ctx, x, request)
+	case Opine:
+		return s.opine(ctx, x, request)
+	case Cases:
+		return s.cases(ctx, x, request)
+	case Free:
+		return s.free(ctx, x, request)
+	case Consent, Release, Undo, Undone:
+		return s.release(ctx, x, request)
+	case Released:
+		return s.released(ctx, x, request)
+	case Standing:
+		return s.standing(ctx, x, request)
 	}
 	return fmt.Errorf("%w: no such verb", ErrBadRequest)
 }

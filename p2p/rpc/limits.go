@@ -9,7 +9,7 @@ import (
 // bytes behind a frame.
 const MaxFrame = 64 << 10
 
-// Limits bounds what a peer can cost. A zero field means its default.
+// Limits bounds what a peer can cost, and counts what it is refused. A zero field means its default.
 //
 // Every deadline asks for progress, none bounds a whole transfer: each Stride bytes
 // get Progress to move. So a silent peer is found after Progress at most, and a
@@ -32,6 +32,10 @@ type Limits struct {
 	Streams int           // 16 requests at once; others wait
 	Spare   int           // 4 idle streams are kept
 	Keep    time.Duration // 1 min: for so long; below the server's Idle
+
+	// Refused, if it is not nil, is told the number of every refusal that a server
+	// sends. It must not block.
+	Refused func(number uint64)
 }
 
 func (l Limits) withDefaults() Limits {

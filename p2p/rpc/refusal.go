@@ -62,9 +62,9 @@ type status struct {
 	Last   bool   `cbor:"last,omitempty"`
 }
 
-// pack makes an answer of an error. What the table does not know is ErrInternal,
-// and nothing is said about it.
-func (r Refusals) pack(err error, last bool) []byte {
+// pack makes an answer of an error, and says its number. What the table does not
+// know is ErrInternal, and nothing is said about it.
+func (r Refusals) pack(err error, last bool) (answer []byte, number uint64) {
 	s := status{Status: r[0].Number, Last: last}
 	for _, row := range r {
 		if !errors.Is(err, row.Err) {
@@ -79,7 +79,7 @@ func (r Refusals) pack(err error, last bool) []byte {
 		}
 		break
 	}
-	return wire.MustEncode(s)
+	return wire.MustEncode(s), s.Status
 }
 
 // unpack makes an error of an answer; nil if it is not a refusal.

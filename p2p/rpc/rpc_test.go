@@ -208,6 +208,25 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Every refusal that is sent is counted by its number.
+func TestRefusalsAreCounted(t *testing.T) {
+	numbers := make(chan uint64, 4)
+	w := newEcho(t, rpc.Limits{Refused: func(n uint64) { numbers <- n }})
+	for _, op := range []string{"refuse", "echo", "late"} {
+		_, _ = w.ask(t.Context(), op, random(10))
+	}
+	_, err := w.ask(t.Context(), "echo", make([][]byte, bounds.Count+1)...)
+	wantErr(t, err, rpc.ErrBadRequest)
+	for _, want := range []uint64{10, 10, 2} {
+		if n := <-numbers; n != want {
+			t.Errorf("counted %d, not %d", n, want)
+		}
+	}
+	if len(numbers) != 0 {
+		t.Errorf("%d more were counted", len(numbers))
+	}
+}
+
 func TestExplanation(t *testing.T) {
 	w := newEcho(t, rpc.Limits{})
 	_, err := w.ask(t.Context(), "refuse")

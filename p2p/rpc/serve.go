@@ -57,7 +57,11 @@ func (x *Exchange) next(ctx context.Context, refusals Refusals, answer func(cont
 		return true
 	}
 	last := x.pending > 0 || errors.Is(err, ErrBadRequest) || errors.Is(err, ErrBusy)
-	if x.send(wire.AppendFrame(nil, refusals.pack(err, last))) != nil {
+	refusal, number := refusals.pack(err, last)
+	if x.limits.Refused != nil {
+		x.limits.Refused(number)
+	}
+	if x.send(wire.AppendFrame(nil, refusal)) != nil {
 		x.stream.Reset()
 		return false
 	}

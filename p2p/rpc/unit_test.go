@@ -43,8 +43,9 @@ func TestRefusalsBothWays(t *testing.T) {
 	)
 	through := func(err error) error {
 		var s status
-		if err := wire.Decode(table.pack(err, false), &s); err != nil {
-			t.Fatal(err)
+		p, number := table.pack(err, false)
+		if err := wire.Decode(p, &s); err != nil || s.Status != number {
+			t.Fatal(err, s.Status, number)
 		}
 		return table.unpack(s)
 	}

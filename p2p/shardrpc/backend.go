@@ -37,8 +37,8 @@ type Session interface {
 	// Receipt signs a receipt over exactly these shards.
 	Receipt(ctx context.Context, nonce Nonce, refs []Ref) (ident.Signed, error)
 
-	// Info describes the node.
-	Info(ctx context.Context) (Info, error)
+	// Info describes the node, and says with what each of the devices is charged.
+	Info(ctx context.Context, devices ...ident.PublicKey) (Info, error)
 }
 
 // Payload is the content of one shard.

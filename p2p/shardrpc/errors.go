@@ -20,6 +20,8 @@ var (
 	ErrPaused       = store.ErrPaused
 	ErrRange        = store.ErrRange
 	ErrClock        = errors.New("the clocks are too far apart")
+	ErrRevoked      = errors.New("the device was revoked")
+	ErrReleased     = errors.New("the segment was released, and its shard erased here")
 
 	ErrBusy       = rpc.ErrBusy
 	ErrBadRequest = rpc.ErrBadRequest
@@ -43,4 +45,6 @@ var refusals = rpc.NewRefusals(
 	rpc.Row{Number: 17, Err: ErrPaused},
 	rpc.Row{Number: 18, Err: ErrRange},
 	rpc.Row{Number: 19, Err: ErrClock, Explain: true},
+	rpc.Row{Number: 25, Err: ErrRevoked},
+	rpc.Row{Number: 26, Err: ErrReleased},
 )

@@ -28,7 +28,9 @@ func Messages(vault, segment ident.CID, descriptor []byte, n Nonce) map[string]a
 		"receipt":         receiptRequest{Op: opReceipt, Nonce: n, Parts: []uint64{80}},
 		"receipt, answer": receiptAnswer{Parts: []uint64{600}},
 		"info":            infoRequest{Op: opInfo},
+		"info, devices":   infoRequest{Op: opInfo, Devices: []ident.PublicKey{ident.NewPrivateKey([ident.SeedSize]byte{1}).Public()}},
 		"info, answer":    infoAnswer{Capacity: 1 << 40, Free: 1 << 39, Used: 7, Quota: 1 << 30, Network: "test-net", Clock: 1700000000000},
+		"info, charged":   infoAnswer{Capacity: 1 << 40, Free: 1 << 39, Network: "test-net", Clock: 1700000000000, Charged: []int64{7}},
 	}
 }
 
@@ -92,7 +94,7 @@ func ParseAnswers(p []byte) {
 		_ = receiptBounds.Check(receipt.Parts)
 	}
 	if wire.Decode(p, &info) == nil {
-		_, _ = info.info()
+		_, _ = info.info(len(info.Charged))
 	}
 }
 

@@ -66,16 +66,18 @@ type Holder interface {
 	// MaxReceipt and none twice. The caller verifies it. ErrNotFound if one of them is not there.
 	Receipt(ctx context.Context, nonce Nonce, refs []Ref) (ident.Signed, error)
 
-	// Info returns what the node says about itself.
-	Info(ctx context.Context) (Info, error)
+	// Info returns what the node says about itself, and what it has of each of up to
+	// MaxDevices devices of the vault.
+	Info(ctx context.Context, devices ...ident.PublicKey) (Info, error)
 }
 
 // Info is what a node says about itself. All of it is a claim.
 type Info struct {
-	Capacity int64 // bytes that the node offers
-	Free     int64 // bytes that are free
-	Used     int64 // bytes that this device's grant is charged with; 0 if that is not counted
-	Quota    int64 // bytes that it may use; 0 if there is no quota
+	Capacity int64   // bytes that the node offers
+	Free     int64   // bytes that are free
+	Used     int64   // bytes that this device's grant is charged with; 0 if that is not counted
+	Quota    int64   // bytes that it may use; 0 if there is no quota
+	Charged  []int64 // bytes that each device that was asked about is charged with
 	Network  string
 	Clock    time.Time
 }

@@ -92,8 +92,11 @@ func (h *local) Receipt(ctx context.Context, nonce Nonce, refs []Ref) (ident.Sig
 }
 
 // Info implements Holder.
-func (h *local) Info(ctx context.Context) (Info, error) {
+func (h *local) Info(ctx context.Context, devices ...ident.PublicKey) (Info, error) {
+	if len(devices) > MaxDevices {
+		return Info{}, fmt.Errorf("ask for info: %w: %d devices", ErrBadRequest, len(devices))
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.session.Info(ctx)
+	return h.session.Info(ctx, devices...)
 }

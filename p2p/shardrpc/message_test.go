@@ -77,7 +77,8 @@ func TestRefusalsBothWays(t *testing.T) {
 	want := map[uint64]error{
 		10: shardrpc.ErrForbidden, 11: shardrpc.ErrUnknownVault, 12: shardrpc.ErrNotFound, 13: shardrpc.ErrFull,
 		14: shardrpc.ErrQuota, 15: shardrpc.ErrMismatch, 16: shardrpc.ErrCorrupt, 17: shardrpc.ErrPaused,
-		18: shardrpc.ErrRange, 19: shardrpc.ErrClock, 1: shardrpc.ErrInternal, 2: shardrpc.ErrBadRequest, 3: shardrpc.ErrBusy,
+		18: shardrpc.ErrRange, 19: shardrpc.ErrClock, 25: shardrpc.ErrRevoked, 26: shardrpc.ErrReleased,
+		1: shardrpc.ErrInternal, 2: shardrpc.ErrBadRequest, 3: shardrpc.ErrBusy,
 	}
 	if len(shardrpc.Refusals) != len(want) {
 		t.Errorf("%d rows in the table, %d here", len(shardrpc.Refusals), len(want))

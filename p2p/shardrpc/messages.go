@@ -2,6 +2,7 @@ package shardrpc
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"holdfast/erasure"
@@ -107,17 +108,19 @@ type receiptAnswer struct {
 }
 
 type infoRequest struct {
-	Op string `cbor:"op"`
+	Op      string            `cbor:"op"`
+	Devices []ident.PublicKey `cbor:"devices,omitempty"`
 }
 
 type infoAnswer struct {
-	Status   uint64 `cbor:"status"`
-	Capacity uint64 `cbor:"capacity"`
-	Free     uint64 `cbor:"free"`
-	Used     uint64 `cbor:"used,omitempty"`
-	Quota    uint64 `cbor:"quota,omitempty"`
-	Network  string `cbor:"network"`
-	Clock    int64  `cbor:"clock"`
+	Status   uint64  `cbor:"status"`
+	Capacity uint64  `cbor:"capacity"`
+	Free     uint64  `cbor:"free"`
+	Used     uint64  `cbor:"used,omitempty"`
+	Quota    uint64  `cbor:"quota,omitempty"`
+	Network  string  `cbor:"network"`
+	Clock    int64   `cbor:"clock"`
+	Charged  []int64 `cbor:"charged,omitempty"`
 }
 
 // decode reads a request's frame; what it refuses is a bad request.
@@ -200,14 +203,16 @@ func greeting(vault ident.CID, c Credential) ([][]byte, error) {
 	return append([][]byte{wire.AppendFrame(nil, p)}, parts...), nil
 }
 
-func (a infoAnswer) info() (Info, error) {
+// info checks an answer to a question about so many devices.
+func (a infoAnswer) info(devices int) (Info, error) {
 	const most = 1<<63 - 1
-	if max(a.Capacity, a.Free, a.Used, a.Quota) > most || len(a.Network) > ledger.MaxNetwork || !networkName(a.Network) {
+	negative := slices.ContainsFunc(a.Charged, func(n int64) bool { return n < 0 })
+	if max(a.Capacity, a.Free, a.Used, a.Quota) > most || negative || len(a.Charged) != devices || len(a.Network) > ledger.MaxNetwork || !networkName(a.Network) {
 		return Info{}, fmt.Errorf("%w: no info of a node", rpc.ErrProtocol)
 	}
 	return Info{
 		Capacity: int64(a.Capacity), Free: int64(a.Free), Used: int64(a.Used), Quota: int64(a.Quota),
-		Network: a.Network, Clock: time.UnixMilli(a.Clock),
+		Charged: a.Charged, Network: a.Network, Clock: time.UnixMilli(a.Clock),
 	}, nil
 }
 

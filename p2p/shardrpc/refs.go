@@ -12,6 +12,7 @@ import (
 // Limits of the lists in one request.
 const (
 	MaxHas     = 4096             // shards; Holder.Has asks as often as it takes
+	MaxDevices = 256              // that one Info asks about
 	MaxReceipt = ledger.MaxShards // shards under one receipt
 )
 

@@ -222,15 +222,18 @@ func (h *remote) Receipt(ctx context.Context, nonce Nonce, refs []Ref) (ident.Si
 }
 
 // Info implements Holder.
-func (h *remote) Info(ctx context.Context) (Info, error) {
+func (h *remote) Info(ctx context.Context, devices ...ident.PublicKey) (Info, error) {
+	if len(devices) > MaxDevices {
+		return Info{}, fmt.Errorf("ask for info: %w: %d devices", ErrBadRequest, len(devices))
+	}
 	var info Info
 	err := h.ask(ctx, opInfo, func(c *rpc.Call) error {
 		var a infoAnswer
-		err := c.Ask(refusals, infoRequest{Op: opInfo}, &a)
+		err := c.Ask(refusals, infoRequest{Op: opInfo, Devices: devices}, &a)
 		if err != nil {
 			return err
 		}
-		info, err = a.info()
+		info, err = a.info(len(devices))
 		return err
 	})
 	return info, err

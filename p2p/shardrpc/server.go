@@ -51,7 +51,7 @@ func (v *visit) answer(ctx context.Context, x *rpc.Exchange, request []byte) err
 	case opReceipt:
 		return v.receipt(ctx, x, request)
 	case opInfo:
-		return v.info(ctx, x)
+		return v.info(ctx, x, request)
 	}
 	return fmt.Errorf("%w: no such verb", ErrBadRequest)
 }
@@ -206,12 +206,20 @@ func readRefs(x *rpc.Exchange, b rpc.Bounds, lengths []uint64) ([]Ref, error) {
 	return parseRefs(parts[0])
 }
 
-func (v *visit) info(ctx context.Context, x *rpc.Exchange) error {
-	i, err := v.session.Info(ctx)
+func (v *visit) info(ctx context.Context, x *rpc.Exchange, request []byte) error {
+	var m infoRequest
+	if err := decode(request, &m); err != nil {
+		return err
+	}
+	if len(m.Devices) > MaxDevices {
+		return fmt.Errorf("%w: %d devices", ErrBadRequest, len(m.Devices))
+	}
+	i, err := v.session.Info(ctx, m.Devices...)
 	if err != nil {
 		return err
 	}
 	return x.Answer(infoAnswer{
+		Charged:  i.Charged,
 		Capacity: uint64(max(0, i.Capacity)), Free: uint64(max(0, i.Free)),
 		Used: uint64(max(0, i.Used)), Quota: uint64(max(0, i.Quota)),
 		Network: i.Network, Clock: i.Clock.UnixMilli(),

@@ -113,11 +113,11 @@ func sorted(refs []shardrpc.Ref) []shardrpc.Ref {
 	return slices.Compact(refs)
 }
 
-// Info implements shardrpc.Session.
-func (s *session) Info(ctx context.Context) (shardrpc.Info, error) {
+// Info implements shardrpc.Session. It counts for no device.
+func (s *session) Info(ctx context.Context, devices ...ident.PublicKey) (shardrpc.Info, error) {
 	u, err := s.Shelf.Usage(ctx)
 	if err != nil {
 		return shardrpc.Info{}, fmt.Errorf("describe node: %w", err)
 	}
-	return shardrpc.Info{Capacity: u.Capacity, Free: u.Capacity - u.Used, Network: s.Network, Clock: s.Now()}, nil
+	return shardrpc.Info{Capacity: u.Capacity, Free: u.Capacity - u.Used, Network: s.Network, Clock: s.Now(), Charged: make([]int64, len(devices))}, nil
 }

@@ -174,11 +174,11 @@ func (s *faulty) Receipt(ctx context.Context, nonce shardrpc.Nonce, refs []shard
 }
 
 // Info implements shardrpc.Session.
-func (s *faulty) Info(ctx context.Context) (shardrpc.Info, error) {
+func (s *faulty) Info(ctx context.Context, devices ...ident.PublicKey) (shardrpc.Info, error) {
 	if _, err := s.begin(ctx); err != nil {
 		return shardrpc.Info{}, err
 	}
-	return s.Session.Info(ctx)
+	return s.Session.Info(ctx, devices...)
 }
 
 type faultyPayload struct {

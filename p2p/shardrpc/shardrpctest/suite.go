@@ -277,6 +277,12 @@ func testInfo(t *testing.T, u Subject) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	asked, err := u.Holder.Info(t.Context(), make([]ident.PublicKey, 0)...)
+	if err != nil || len(asked.Charged) != 0 {
+		t.Errorf("asked about no device: %v, %v", asked.Charged, err)
+	}
+	_, err = u.Holder.Info(t.Context(), make([]ident.PublicKey, shardrpc.MaxDevices+1)...)
+	wantErr(t, err, shardrpc.ErrBadRequest)
 	if after.Capacity < 64<<20 || before.Free-after.Free < 1<<20 || after.Network == "" || after.Clock.IsZero() {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
