@@ -98,13 +98,16 @@ func (a *announcer) announce(ctx context.Context, signed ident.Signed) error {
 	ctx, cancel := context.WithTimeout(ctx, announceLimit)
 	defer cancel()
 	vault := charter.ID()
+	errs := []error{a.network.ProvideVault(ctx, vault), a.network.ProvideOwner(ctx, charter.Owner.ID())}
+	if _, founder := charter.MemberByNode(a.key.Public()); !founder {
+		return errors.Join(errs...) // nobody would take its hint: the first charter does not name it
+	}
 	hint, err := ledger.SignVaultHint(a.key, ledger.VaultHint{
 		Charter: signed, Members: a.members(ctx, charter), Seq: ledger.Millis(a.now()),
 	})
 	if err != nil {
 		return err
 	}
-	errs := []error{a.network.ProvideVault(ctx, vault), a.network.ProvideOwner(ctx, charter.Owner.ID())}
 	held, err := a.network.PutHint(ctx, hint)
 	a.log.Debug("vault announced", "vault", vault.String(), "hint_held_by", held)
 	return errors.Join(append(errs, err)...)

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
@@ -41,7 +42,7 @@ func (s *shelf) Open(ctx context.Context, peer ident.PublicKey, vault ident.CID,
 				return err
 			}
 		}
-		if v.charter, err = s.admit(vault, v.signed, c.Successors); err != nil {
+		if v.charter, v.admitted, err = s.admit(p, vault, v.signed, c.Successors); err != nil {
 			return err
 		}
 		v.grant, err = granted(v.charter, peer, c.Grant)
@@ -68,22 +69,49 @@ func (p *parts) knownCharter(vault ident.CID) (ident.Signed, error) {
 	return charter, err
 }
 
-// admit verifies that a charter is the vault's, and that this node may hold for it.
-func (s *shelf) admit(vault ident.CID, signed ident.Signed, successors []ident.Signed) (ledger.Charter, error) {
-	charter, err := ledger.VerifyFirstCharter(signed)
+// admit verifies that charters are the vault's, and that this node may hold for it. It
+// returns the newest that is known, and whether that admits this node's operator: one
+// that only an earlier charter admits keeps what it has, and serves it.
+//
+// That a successor is in force is not asked here: what it lets a device do, the owner
+// could let it do by a grant. Members judge receipts, and nothing that is certified is
+// let go of by it.
+func (s *shelf) admit(p *parts, vault ident.CID, signed ident.Signed, successors []ident.Signed) (newest ledger.Charter, admitted bool, err error) {
+	first, err := ledger.VerifyFirstCharter(signed)
 	switch {
 	case err != nil:
-		return charter, fmt.Errorf("%w: the charter does not verify", shardrpc.ErrForbidden)
-	case charter.ID() != vault:
-		return charter, fmt.Errorf("%w: the charter is another vault's", shardrpc.ErrForbidden)
-	case len(successors) > 0:
-		return charter, fmt.Errorf("%w: this version knows first charters only", shardrpc.ErrForbidden)
-	case charter.Network != s.keys.cert.Network:
-		return charter, fmt.Errorf("%w: the vault belongs to network %s", shardrpc.ErrForbidden, charter.Network)
-	case !charter.Admits(s.keys.cert.Operator):
-		return charter, fmt.Errorf("%w: the charter does not admit this operator", shardrpc.ErrForbidden)
+		return first, false, fmt.Errorf("%w: the charter does not verify", shardrpc.ErrForbidden)
+	case first.ID() != vault:
+		return first, false, fmt.Errorf("%w: the charter is another vault's", shardrpc.ErrForbidden)
+	case first.Network != s.keys.cert.Network:
+		return first, false, fmt.Errorf("%w: the vault belongs to network %s", shardrpc.ErrForbidden, first.Network)
 	}
-	return charter, nil
+	charters, err := following(first, successors)
+	if err != nil {
+		return first, false, err
+	}
+	if chain, err := p.member.Chain(vault); err == nil && chain.Len() > len(charters) {
+		charters = chain.Since(chain.ID())
+	}
+	ever := slices.ContainsFunc(charters, func(ch ledger.Charter) bool { return ch.Admits(s.keys.cert.Operator) })
+	if !ever {
+		return first, false, fmt.Errorf("%w: the charter does not admit this operator", shardrpc.ErrForbidden)
+	}
+	newest = charters[len(charters)-1]
+	return newest, newest.Admits(s.keys.cert.Operator), nil
+}
+
+// following verifies that each successor follows the charter before it.
+func following(first ledger.Charter, successors []ident.Signed) ([]ledger.Charter, error) {
+	charters := []ledger.Charter{first}
+	for i, signed := range successors {
+		next, err := ledger.VerifyNextCharter(signed, charters[i])
+		if err != nil {
+			return nil, fmt.Errorf("%w: charter %d does not verify", shardrpc.ErrForbidden, i+2)
+		}
+		charters = append(charters, next)
+	}
+	return charters, nil
 }
 
 // granted verifies the grant that a peer shows. A member's node needs none, and gets
@@ -108,11 +136,12 @@ func granted(charter ledger.Charter, peer ident.PublicKey, signed ident.Signed) 
 // session is one device, or one member's node, in one vault.
 type session struct {
 	*shelf
-	vault   ident.CID
-	charter ledger.Charter
-	signed  ident.Signed
-	peer    ident.PublicKey
-	grant   ledger.Grant // zero for a member's node
+	vault    ident.CID
+	charter  ledger.Charter // the newest that is known
+	admitted bool           // this node, by that charter
+	signed   ident.Signed   // the first charter
+	peer     ident.PublicKey
+	grant    ledger.Grant // zero for a member's node
 }
 
 // allowed judges what can have ended since the session began.
@@ -122,8 +151,8 @@ func (s *session) allowed(p *parts) error {
 		return nil
 	case s.grant.ValidAt(s.stamp.now()) != nil:
 		return fmt.Errorf("%w: the grant has expired", shardrpc.ErrForbidden)
-	case p.member.Revoked(s.vault, s.peer):
-		return fmt.Errorf("%w: the grant was revoked", shardrpc.ErrForbidden)
+	case p.member.Revoked(s.vault, s.peer) || p.book.revoked(s.vault, s.peer):
+		return shardrpc.ErrRevoked
 	}
 	return nil
 }
@@ -133,6 +162,8 @@ func (s *session) writer() error {
 	switch {
 	case s.grant.Device.IsZero():
 		return fmt.Errorf("%w: members do not add", shardrpc.ErrForbidden)
+	case !s.admitted:
+		return fmt.Errorf("%w: the charter does not admit this operator any more", shardrpc.ErrForbidden)
 	case !s.grant.Rights.CanAppend():
 		return fmt.Errorf("%w: the device may not add", shardrpc.ErrForbidden)
 	}

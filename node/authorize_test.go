@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,9 @@ func TestAuthorization(t *testing.T) {
 		c.Members, c.Admitted = c.Members[1:], []ident.PublicKey{b.me.Operator.Public()}
 	})
 	second := b.edited(func(c *ledger.Charter) { c.Number, c.Vault, c.Prev = 2, good.CID(), good.CID() })
+	draft := b.vault.Draft("bench")
+	draft.Number, draft.Vault, draft.Prev = 2, good.CID(), good.CID()
+	stolen := b.signed(stranger, draft)
 	forged := b.signed(stranger, b.vault.Draft("bench"))
 	broken := good
 	broken.Signature[3] ^= 1
@@ -84,7 +88,9 @@ func TestAuthorization(t *testing.T) {
 		"a charter of another owner":       {device.Public(), good.CID(), shardrpc.Credential{Charter: forged, Grant: grant(nil)}, shardrpc.ErrForbidden},
 		"a charter with a bad signature":   {device.Public(), good.CID(), shardrpc.Credential{Charter: broken, Grant: grant(nil)}, shardrpc.ErrForbidden},
 		"a charter that is not the first":  {device.Public(), second.CID(), shardrpc.Credential{Charter: second, Grant: grant(nil)}, shardrpc.ErrForbidden},
-		"a charter with a successor":       {device.Public(), good.CID(), shardrpc.Credential{Charter: good, Successors: []ident.Signed{second}, Grant: grant(nil)}, shardrpc.ErrForbidden},
+		"a charter with a successor":       {device.Public(), good.CID(), shardrpc.Credential{Charter: good, Successors: []ident.Signed{second}, Grant: grant(nil)}, nil},
+		"a successor of another owner":     {device.Public(), good.CID(), shardrpc.Credential{Charter: good, Successors: []ident.Signed{stolen}, Grant: grant(nil)}, shardrpc.ErrForbidden},
+		"a successor that skips one":       {device.Public(), good.CID(), shardrpc.Credential{Charter: good, Successors: []ident.Signed{second, second}, Grant: grant(nil)}, shardrpc.ErrForbidden},
 		"another network":                  {device.Public(), otherNetwork.CID(), shardrpc.Credential{Charter: otherNetwork, Grant: b.grant(owner, otherNetwork, device.Public(), nil)}, shardrpc.ErrForbidden},
 		"an operator who is not admitted":  {device.Public(), notAdmitted.CID(), shardrpc.Credential{Charter: notAdmitted, Grant: b.grant(owner, notAdmitted, device.Public(), nil)}, shardrpc.ErrForbidden},
 		"a node with a worthless grant":    {b.vault.Members[2].Node.Public(), good.CID(), shardrpc.Credential{Charter: good, Grant: grant(nil)}, shardrpc.ErrForbidden},
@@ -95,6 +101,33 @@ func TestAuthorization(t *testing.T) {
 		if !errors.Is(err, c.want) || (err == nil) != (s != nil) {
 			t.Errorf("%s: %v; want %v", name, err, c.want)
 		}
+	}
+}
+
+// A node whose operator a successor admits no more keeps and serves what it has, and
+// takes nothing new.
+func TestOperatorThatIsAdmittedNoMore(t *testing.T) {
+	b := newBench(t, 4)
+	g := segment(t, 100_000, 1)
+	b.mustPut(b.session(), g, 0)
+	next := b.vault.Next(func(c *ledger.Charter) {
+		c.Members = slices.DeleteFunc(c.Members, func(m ledger.Member) bool { return m.Operator == b.shelf.keys.cert.Operator })
+	})
+	device := ledgertest.Key("device")
+	s, err := b.open(device.Public(), shardrpc.Credential{
+		Charter: b.vault.Signed, Successors: []ident.Signed{next}, Grant: b.vault.Grant(device, ledger.Full),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := readAll(s, g, 0); err != nil || len(p) != len(g.Rows[0]) {
+		t.Errorf("it serves %d bytes, %v", len(p), err)
+	}
+	if err := put(t.Context(), s, nonce, segment(t, 100_000, 2), 0); !errors.Is(err, shardrpc.ErrForbidden) {
+		t.Errorf("it takes more: %v", err)
+	}
+	if _, err := s.Receipt(t.Context(), nonce, []shardrpc.Ref{ref(g, 0)}); !errors.Is(err, shardrpc.ErrForbidden) {
+		t.Errorf("it promises more: %v", err)
 	}
 }
 
@@ -162,12 +195,12 @@ func TestRevokedDevice(t *testing.T) {
 	s := b.session()
 	b.mustPut(s, g, 0)
 	b.certify(owner, owner.Revoke(device.Public()))
-	b.wantRefused(s, g, shardrpc.ErrForbidden)
-	if _, err := b.open(device.Public(), cred); !errors.Is(err, shardrpc.ErrForbidden) {
+	b.wantRefused(s, g, shardrpc.ErrRevoked)
+	if _, err := b.open(device.Public(), cred); !errors.Is(err, shardrpc.ErrRevoked) {
 		t.Error("a revoked device is let in:", err)
 	}
 	r := ledgerrpc.Request{Peer: device.Public(), Verb: ledgerrpc.Body, Vault: b.vault.ID(), Grant: cred.Grant}
-	if err := b.ledgers.admit(t.Context(), r); !errors.Is(err, ledger.ErrForbidden) {
+	if err := b.ledgers.admit(t.Context(), r); !errors.Is(err, ledger.ErrRevoked) {
 		t.Error("a revoked device gets bodies:", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/wire"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
 	"holdfast/p2p/shardrpc"
@@ -45,15 +46,17 @@ func (c *manual) advance(d time.Duration) {
 
 // bench is a member's node without a network: its volume, its shelf, its ledgers.
 type bench struct {
-	t       testing.TB
-	vault   *ledgertest.Vault
-	me      ledgertest.Member
-	clock   *manual
-	node    *Node
-	shelf   *shelf
-	ledgers *ledgers
-	volume  *volume
-	news    int // vaults that were accepted
+	t        testing.TB
+	vault    *ledgertest.Vault
+	me       ledgertest.Member
+	clock    *manual
+	node     *Node
+	shelf    *shelf
+	ledgers  *ledgers
+	volume   *volume
+	news     int // vaults that were accepted
+	releases int // that were certified or taken back
+	behind   int // times that it was shown what it cannot follow
 }
 
 const benchCapacity = 256 << 20
@@ -67,13 +70,20 @@ func newBench(t testing.TB, members int) *bench {
 // newBenchAt is newBench in a folder that may hold its volume already.
 func newBenchAt(t testing.TB, dir string, members int) *bench {
 	t.Helper()
-	v := ledgertest.NewVault("bench", members)
-	b := &bench{t: t, vault: v, me: v.Members[0], clock: &manual{t: ledgertest.Start()}}
+	return newBenchOf(t, dir, ledgertest.NewVault("bench", members), 0)
+}
+
+// newBenchOf makes the node of one of a vault's members.
+func newBenchOf(t testing.TB, dir string, v *ledgertest.Vault, member int) *bench {
+	t.Helper()
+	b := &bench{t: t, vault: v, me: v.Members[member], clock: &manual{t: ledgertest.Start()}}
 	b.node = &Node{
 		dir: dir, config: Config{Capacity: benchCapacity}, now: b.clock.now, log: slog.New(slog.DiscardHandler),
 		keys: keyring{node: b.me.Node, vote: b.me.Vote, cert: verified(t, b.me.Certificate), signed: b.me.Certificate},
 	}
-	b.node.meters = newMeters(prometheus.NewRegistry())
+	b.node.registry = prometheus.NewRegistry()
+	b.node.meters = newMeters(b.node.registry)
+	b.node.clock = mustWatch(t, dir, b.clock.now)
 	if _, err := os.Lstat(b.dir()); err != nil {
 		b.format()
 	}
@@ -91,10 +101,20 @@ func newBenchAt(t testing.TB, dir string, members int) *bench {
 	at := stamp{b.clock.now, b.node.meters}
 	b.shelf = &shelf{keys: b.node.keys, volume: b.volume, stamp: at}
 	b.ledgers = &ledgers{
-		volume: b.volume, accepted: func() { b.news++ }, stamp: at, log: b.node.log,
+		volume: b.volume, accepted: func() { b.news++ }, released: func(ident.CID) { b.releases++ }, behind: func() { b.behind++ }, stamp: at, log: b.node.log,
 		operator: func(context.Context, ident.PublicKey) ident.PublicKey { return ident.PublicKey{} },
 	}
 	return b
+}
+
+// mustWatch makes a clock's watch that sees no other node.
+func mustWatch(t testing.TB, dir string, now clock) *clockWatch {
+	t.Helper()
+	w, err := newClockWatch(dir, now, func() (int, time.Duration) { return 0, 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func verified(t testing.TB, s ident.Signed) ledger.NodeCertificate {
@@ -249,3 +269,13 @@ func until(t testing.TB, what string, ok func() bool) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func newReader(p []byte) *bytes.Reader { return bytes.NewReader(p) }
+
+// encode returns a structure's bytes.
+func encode(t testing.TB, v any) []byte {
+	t.Helper()
+	p, err := wire.Encode(v)
+	must(t, err)
+	return p
+}

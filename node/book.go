@@ -35,6 +35,7 @@ type book struct {
 	mu      sync.Mutex
 	pending map[store.Key]change // not in a transaction yet
 	writing map[store.Key]change // in the transaction that is being written
+	gone    map[account]bool     // devices that were revoked, of vaults without a ledger here
 	accounts
 }
 
@@ -48,6 +49,12 @@ var (
 	bucketShards   = []byte("shards")
 	bucketCharters = []byte("charters")
 	bucketAccounts = []byte("accounts")
+	bucketChains   = []byte("chains")     // vault, number -> the link that brought a charter
+	bucketReleases = []byte("releases")   // vault, release -> kept
+	bucketCursors  = []byte("cursors")    // vault, operator -> the next of its releases
+	bucketTombs    = []byte("tombstones") // shard -> tombstone
+	bucketErased   = []byte("erased")     // hour since 1970 -> bytes erased in it
+	bucketOwners   = []byte("owners")     // vault -> ownerLane, where this node is no member
 )
 
 // Bounds of what a node keeps in its book.
@@ -83,10 +90,15 @@ func tryBook(path string, hold time.Duration, now func() time.Time) (*book, erro
 // load reads the accounts. It does not go through the shards.
 func (b *book) load() error {
 	return b.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketShards, bucketCharters, bucketAccounts} {
+		for _, name := range [][]byte{
+			bucketShards, bucketCharters, bucketAccounts, bucketChains, bucketReleases, bucketCursors, bucketTombs, bucketErased, bucketOwners,
+		} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
+		}
+		if err := b.loadOwners(tx); err != nil {
+			return err
 		}
 		return tx.Bucket(bucketAccounts).ForEach(func(k, v []byte) error {
 			a, u, err := decodeAccount(k, v)
@@ -201,22 +213,35 @@ func (b *book) arriving(key store.Key) error {
 }
 
 // arrived enters a shard that is durable on the shelf. Another device's claim to a
-// shard that is in the book changes nothing, unless nobody knows whose it was.
-func (b *book) arrived(key store.Key, device ident.PublicKey, nonce [16]byte, size int64) error {
+// shard that is in the book changes nothing, unless nobody knows whose it was, or it
+// was in the trash: then it has come anew. One that went into the trash while it was
+// put is called back by recall, which may be nil.
+func (b *book) arrived(key store.Key, device ident.PublicKey, nonce [16]byte, size int64, recall func() error) error {
 	b.letting.RLock()
 	defer b.letting.RUnlock()
+	if r, _, err := b.get(key); err != nil {
+		return err
+	} else if r.Trashed && recall != nil {
+		if err := recall(); err != nil {
+			return err
+		}
+	}
 	return b.change(key, func(r record, known bool) (record, bool) {
-		if known && r.Device != device && !r.Device.IsZero() {
+		if known && !r.Trashed && r.Device != device && !r.Device.IsZero() {
 			return r, true
 		}
-		return record{device, nonce, size, max(r.Until, b.holdUntil()), r.Certified}, true
+		return record{
+			Device: device, Nonce: nonce, Size: size, Until: max(r.Until, b.holdUntil()), Certified: r.Certified && !r.Trashed,
+		}, true
 	})
 }
 
-// found enters a shard that is on the shelf and not in the book.
+// found enters a shard that is on the shelf and not in the book, or not as one that
+// is there.
 func (b *book) found(key store.Key, size int64) error {
 	return b.change(key, func(r record, known bool) (record, bool) {
 		if known {
+			r.Trashed = false
 			return r, true
 		}
 		return record{Size: size, Until: b.holdUntil()}, true

@@ -155,10 +155,10 @@ func TestBookAgainstModel(t *testing.T) {
 				k, size := key.Draw(t, "key"), int64(rapid.IntRange(1, 100).Draw(t, "size"))
 				device := rapid.SampledFrom([]ident.PublicKey{deviceA, deviceB}).Draw(t, "device")
 				r, known := m.now[k]
-				if !known || r.Device == device || r.Device.IsZero() {
-					m.now[k] = record{device, nonce, size, max(r.Until, b.holdUntil()), r.Certified}
+				if !known || r.Device == device || r.Device.IsZero() || r.Trashed {
+					m.now[k] = record{device, nonce, size, max(r.Until, b.holdUntil()), r.Certified && !r.Trashed, false}
 				}
-				if err := b.arrived(k, device, nonce, size); err != nil {
+				if err := b.arrived(k, device, nonce, size, nil); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -174,8 +174,11 @@ func TestBookAgainstModel(t *testing.T) {
 			},
 			"find": func(t *rapid.T) {
 				k := key.Draw(t, "key")
-				if _, known := m.now[k]; !known {
+				if r, known := m.now[k]; !known {
 					m.now[k] = record{Size: 5, Until: b.holdUntil()}
+				} else {
+					r.Trashed = false
+					m.now[k] = r
 				}
 				if err := b.found(k, 5); err != nil {
 					t.Fatal(err)
@@ -218,6 +221,42 @@ func TestBookAgainstModel(t *testing.T) {
 					delete(m.promised, k)
 				}
 			},
+			"retire": func(t *rapid.T) {
+				k := key.Draw(t, "key")
+				r := m.now[k]
+				may := r.Certified && !r.Trashed
+				gone, err := b.retire(k, func() error { return nil })
+				if err != nil || gone != may {
+					t.Fatalf("retire %+v: %v, %v", r, gone, err)
+				}
+				if gone {
+					r.Trashed = true
+					m.now[k] = r
+				}
+			},
+			"recall": func(t *rapid.T) {
+				k := key.Draw(t, "key")
+				r, known := m.now[k]
+				if !known {
+					r = record{Size: 9, Until: b.holdUntil()}
+				}
+				r.Trashed = false
+				m.now[k] = r
+				must(t, b.recall(store.Discarded{Key: k, Bytes: 9}, func() error { return nil }))
+			},
+			"erase": func(t *rapid.T) {
+				k := key.Draw(t, "key")
+				r, known := m.now[k]
+				may := !known || r.Trashed
+				gone, err := b.erase(k, func() error { return nil })
+				if err != nil || gone != may {
+					t.Fatalf("erase %+v: %v, %v", r, gone, err)
+				}
+				if gone {
+					delete(m.now, k)
+					delete(m.promised, k)
+				}
+			},
 			"wait":  func(t *rapid.T) { clock.advance(time.Duration(rapid.IntRange(1, 6).Draw(t, "days")) * 24 * time.Hour) },
 			"flush": func(t *rapid.T) { must(t, b.flush()); flushed() },
 			"restart": func(t *rapid.T) {
@@ -246,7 +285,7 @@ func must(t interface{ Fatal(...any) }, err error) {
 func TestPromiseIsOnDiskFirst(t *testing.T) {
 	b, clock := newBook(t)
 	k := shardKey("v", 1, 0)
-	must(t, b.arrived(k, deviceA, nonce, 10))
+	must(t, b.arrived(k, deviceA, nonce, 10, nil))
 	until := clock.now().Add(30 * 24 * time.Hour)
 	err := b.promise([]store.Key{k}, until, func() error {
 		p, err := os.ReadFile(b.db.Path())
@@ -267,7 +306,7 @@ func TestPromiseIsOnDiskFirst(t *testing.T) {
 func TestPromiseOfWhatHasJustArrivedWritesNothing(t *testing.T) {
 	b, clock := newBook(t)
 	k := shardKey("v", 1, 0)
-	must(t, b.arrived(k, deviceA, nonce, 10))
+	must(t, b.arrived(k, deviceA, nonce, 10, nil))
 	pending := func() int { return len(b.pending) }
 	promise := func(d time.Duration) {
 		t.Helper()
@@ -297,7 +336,7 @@ func TestPromiseOfWhatHasJustArrivedWritesNothing(t *testing.T) {
 func TestPromiseAndLetGoExclude(t *testing.T) {
 	b, clock := newBook(t)
 	k := shardKey("v", 1, 0)
-	must(t, b.arrived(k, deviceA, nonce, 10))
+	must(t, b.arrived(k, deviceA, nonce, 10, nil))
 	clock.advance(testHold + time.Hour)
 
 	inside, promised := make(chan struct{}), make(chan error, 1)
@@ -322,7 +361,7 @@ func TestPromiseAndLetGoExclude(t *testing.T) {
 		t.Error("promise of what is gone:", err)
 	}
 
-	must(t, b.arrived(k, deviceA, nonce, 10))
+	must(t, b.arrived(k, deviceA, nonce, 10, nil))
 	clock.advance(testHold + time.Hour)
 	letGo := make(chan bool, 1)
 	must(t, b.promise([]store.Key{k}, clock.now().Add(testHold), func() error {
@@ -351,7 +390,7 @@ func TestRacingBook(t *testing.T) {
 			for round := range rounds {
 				for s := range segments {
 					k := shardKey("v", s, worker%2)
-					if err := errors.Join(b.arriving(k), b.arrived(k, deviceA, nonce, int64(10+s))); err != nil {
+					if err := errors.Join(b.arriving(k), b.arrived(k, deviceA, nonce, int64(10+s), nil)); err != nil {
 						t.Error(err)
 					}
 					if round == rounds/2 {
@@ -400,7 +439,7 @@ func TestQuota(t *testing.T) {
 	if _, err := b.reserve(of, 41, 100, 0); !errors.Is(err, shardrpc.ErrQuota) {
 		t.Error("what is on its way in does not count:", err)
 	}
-	must(t, b.arrived(shardKey("v", 1, 0), deviceA, nonce, 60))
+	must(t, b.arrived(shardKey("v", 1, 0), deviceA, nonce, 60, nil))
 	release()
 	if _, err := b.reserve(of, 41, 100, 0); !errors.Is(err, shardrpc.ErrQuota) {
 		t.Error("what is there does not count:", err)
@@ -443,7 +482,7 @@ func TestDamagedBookIsPutAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), bookName)
 	must(t, os.WriteFile(path, bytes.Repeat([]byte("no database"), 4096), 0o600))
 	b := testBook(t, path, time.Now)
-	must(t, b.arrived(shardKey("v", 1, 0), deviceA, nonce, 1))
+	must(t, b.arrived(shardKey("v", 1, 0), deviceA, nonce, 1, nil))
 	must(t, b.flush())
 	if _, err := os.Stat(path + ".damaged"); err != nil {
 		t.Error(err)
@@ -460,7 +499,7 @@ func TestCharters(t *testing.T) {
 	if err != nil || !known || got.CID() != v.ID() || !bytes.Equal(got.Object, v.Signed.Object) {
 		t.Errorf("%v, %v", known, err)
 	}
-	must(t, b.arrived(store.Key{Vault: v.ID(), Segment: shardKey("", 1, 0).Segment}, deviceA, nonce, 1))
+	must(t, b.arrived(store.Key{Vault: v.ID(), Segment: shardKey("", 1, 0).Segment}, deviceA, nonce, 1, nil))
 	release, err := b.reserve(account{other.ID(), deviceA}, 1, 0, 0)
 	must(t, err)
 	must(t, b.dropCharters())
@@ -478,7 +517,7 @@ func TestRecordCode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := record{
 			Device: ident.PublicKey(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "device")), Nonce: [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "nonce")),
-			Size: rapid.Int64().Draw(t, "size"), Until: rapid.Int64().Draw(t, "until"), Certified: rapid.Bool().Draw(t, "certified"),
+			Size: rapid.Int64().Draw(t, "size"), Until: rapid.Int64().Draw(t, "until"), Certified: rapid.Bool().Draw(t, "certified"), Trashed: rapid.Bool().Draw(t, "trashed"),
 		}
 		k := shardKey("v", rapid.Int().Draw(t, "segment"), rapid.IntRange(0, 254).Draw(t, "index"))
 		p := encodeRecord(r)

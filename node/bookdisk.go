@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -166,7 +167,8 @@ func (b *book) hasCharter(vault ident.CID) (known bool) {
 	return known && err == nil
 }
 
-// dropCharters forgets the charters of vaults that have nothing here any more. Who
+// dropCharters forgets the charters of vaults that have nothing here any more, and how
+// far their releases were read. Who
 // puts a shard reserves its place first, so that its charter is not dropped.
 func (b *book) dropCharters() error {
 	b.mu.Lock()
@@ -183,11 +185,25 @@ func (b *book) dropCharters() error {
 		})
 		for _, k := range unused {
 			if err == nil {
-				err = charters.Delete(k)
+				err = errors.Join(charters.Delete(k), dropPrefix(tx.Bucket(bucketChains), k), dropPrefix(tx.Bucket(bucketCursors), k), tx.Bucket(bucketOwners).Delete(k))
 			}
 		}
 		return err
 	})
+}
+
+func dropPrefix(bucket *bbolt.Bucket, prefix []byte) error {
+	var keys [][]byte
+	c := bucket.Cursor()
+	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	for _, k := range keys {
+		if err := bucket.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // charter returns what keepCharter kept.

@@ -25,6 +25,10 @@ type Config struct {
 	Capacity   int64    `toml:"capacity"`             // bytes that this node offers
 	VaultQuota int64    `toml:"vault_quota,omitzero"` // bytes that one vault may use of it; 0 for no limit
 	Admin      string   `toml:"admin,omitempty"`      // loopback address of the admin listener
+
+	// DeletionBudget is how many bytes this node erases in 24 hours at most; 0 for the
+	// default, the larger of LeastBudget and a twentieth of what is stored.
+	DeletionBudget int64 `toml:"deletion_budget,omitzero"`
 }
 
 // ErrConfig says that node.toml cannot be used.
@@ -58,6 +62,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: capacity must be a number of bytes", ErrConfig)
 	case c.VaultQuota < 0:
 		return fmt.Errorf("%w: vault_quota must be a number of bytes", ErrConfig)
+	case c.DeletionBudget < 0:
+		return fmt.Errorf("%w: deletion_budget must be a number of bytes", ErrConfig)
 	}
 	for _, a := range c.Listen {
 		if rest, ok := splitTCP(a); !ok || rest != "" {

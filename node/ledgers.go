@@ -15,6 +15,8 @@ import (
 // not there it refuses everything, because the votes' locks went with it.
 type ledgers struct {
 	volume   *volume
+	released func(vault ident.CID)                                           // called when a release was certified, or taken back
+	behind   func()                                                          // called when this member was shown what it cannot follow
 	accepted func()                                                          // called when a new vault is kept
 	operator func(ctx context.Context, peer ident.PublicKey) ident.PublicKey // whose node a peer is; zero for none
 	stamp    stamp
@@ -22,20 +24,24 @@ type ledgers struct {
 }
 
 var (
-	_ ledgerrpc.Reader = (*ledgers)(nil)
-	_ ledgerrpc.Voter  = (*ledgers)(nil)
-	_ ledgerrpc.Placer = (*ledgers)(nil)
+	_ ledgerrpc.Reader  = (*ledgers)(nil)
+	_ ledgerrpc.Voter   = (*ledgers)(nil)
+	_ ledgerrpc.Witness = (*ledgers)(nil)
+	_ ledgerrpc.Placer  = (*ledgers)(nil)
 )
 
 // admit judges a request before its parts are read.
 //
 // SPEC: charters, entries and heads are for everybody who names the vault; bodies are
 // for the charter's devices, members and holders, and for whoever proves the owner
-// key. Who signs with it a grant for himself has proved it.
+// key. Who signs with it a grant for himself has proved it. Requests, opinions and what
+// follows from them are signed, and for everybody; the arithmetic of what is free is
+// work, and is for those whom the vault knows.
 func (l *ledgers) admit(ctx context.Context, r ledgerrpc.Request) error {
 	return l.use(ctx, func(p *parts) error {
 		switch r.Verb {
-		case ledgerrpc.Entry, ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements:
+		case ledgerrpc.Entry, ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements,
+			ledgerrpc.Free, ledgerrpc.Consent:
 			return l.known(ctx, p, r)
 		}
 		return nil
@@ -70,7 +76,7 @@ func (l *ledgers) device(p *parts, charter ledger.Charter, r ledgerrpc.Request) 
 	case grant.ValidAt(l.stamp.now()) != nil:
 		return fmt.Errorf("%w: the grant has expired", ledger.ErrForbidden)
 	case p.member.Revoked(r.Vault, r.Peer):
-		return fmt.Errorf("%w: the grant was revoked", ledger.ErrForbidden)
+		return ledger.ErrRevoked
 	}
 	return nil
 }

@@ -28,12 +28,29 @@ func (b *bench) wantNoVote() {
 	_, ack := b.ledgers.Certify(ctx, id, b.vault.Certificate(step))
 	_, segments := b.ledgers.Segments(ctx, id, nonce, []ident.CID{id})
 	_, placements := b.ledgers.Placements(ctx, id, []ident.CID{id})
+	request := b.vault.Request(b.vault.Owner, ledger.RequestRelease, step.Entry.CID())
+	release := b.vault.Release(request.CID())
+	name := ident.SumDagCBOR(release)
+	certificate, _, err := ledger.NewReleaseCertificate(release, b.vault.Consents(release, 3), b.vault.Charter)
+	must(b.t, err)
+	undone, _, err := ledger.NewUndoCertificate(name, b.vault.Undone(name, 3), b.vault.Charter)
+	must(b.t, err)
+	_, cases := b.ledgers.Cases(ctx, id, ident.CID{})
+	_, _, free := b.ledgers.Free(ctx, id, request.CID(), ident.CID{})
+	_, consent := b.ledgers.Consent(ctx, id, release)
+	_, released := b.ledgers.Released(ctx, id, 1, 10)
+	_, undo := b.ledgers.Undo(ctx, id, b.vault.Undo(b.vault.Owner, name))
+	_, standing := b.ledgers.Standing(ctx, id, nonce, []ident.CID{name})
 	link, err := b.vault.Link(step).Encode()
 	must(b.t, err)
 	for what, err := range map[string]error{
 		"charters": charters, "vaults": vaults, "heads": heads, "links": links, "body": body, "accept": accept, "propose": vote,
 		"certify": ack, "segments": segments, "placements": placements,
 		"adopt": b.ledgers.Adopt(ctx, id, link, step.Body), "place": b.ledgers.AddPlacement(ctx, id, ledgerrpc.Placement{}),
+		"request": b.ledgers.Request(ctx, id, request, ident.Signed{}), "cases": cases, "free": free, "consent": consent,
+		"opine":   b.ledgers.Opine(ctx, id, ledger.Veto, b.vault.Opinion(b.vault.Owner, ledger.Veto, request.CID())),
+		"release": b.ledgers.Release(ctx, id, certificate), "released": released, "undo": undo,
+		"undone": b.ledgers.Undone(ctx, id, undone), "standing": standing,
 		"admit": b.ledgers.admit(ctx, ledgerrpc.Request{Verb: ledgerrpc.Charters}),
 	} {
 		if !errors.Is(err, ledgerrpc.ErrPaused) {
@@ -59,7 +76,8 @@ func TestAdmission(t *testing.T) {
 	device, stranger := ledgertest.Key("device"), ledgertest.Key("stranger").Public()
 	id, grant := b.vault.ID(), b.vault.Grant(device, ledger.Append)
 	expired := b.grant(b.vault.Owner, b.vault.Signed, device.Public(), func(g *ledger.Grant) { g.Expires = ledger.Millis(b.clock.now()) })
-	guarded := []ledgerrpc.Verb{ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements}
+	guarded := []ledgerrpc.Verb{ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements,
+		ledgerrpc.Free, ledgerrpc.Consent}
 	for name, c := range map[string]struct {
 		peer  ident.PublicKey
 		vault ident.CID
@@ -82,7 +100,8 @@ func TestAdmission(t *testing.T) {
 				t.Errorf("%s, %s: %v; want %v", name, verb, err, c.want)
 			}
 		}
-		for _, verb := range []ledgerrpc.Verb{ledgerrpc.Charters, ledgerrpc.Vaults, ledgerrpc.Heads, ledgerrpc.Links, ledgerrpc.Accept, ledgerrpc.Certify, ledgerrpc.Segments} {
+		for _, verb := range []ledgerrpc.Verb{ledgerrpc.Charters, ledgerrpc.Vaults, ledgerrpc.Heads, ledgerrpc.Links, ledgerrpc.Accept, ledgerrpc.Certify, ledgerrpc.Segments,
+			ledgerrpc.Ask, ledgerrpc.Opine, ledgerrpc.Cases, ledgerrpc.Release, ledgerrpc.Released, ledgerrpc.Undo, ledgerrpc.Undone, ledgerrpc.Standing} {
 			if err := b.ledgers.admit(t.Context(), ledgerrpc.Request{Peer: c.peer, Verb: verb, Vault: c.vault}); err != nil {
 				t.Errorf("%s, %s: %v", name, verb, err)
 			}
@@ -107,10 +126,10 @@ func TestCertifiedShardsAreMarked(t *testing.T) {
 		must(t, err)
 		p := b.parts()
 		for _, s := range effect.Segments {
-			must(t, p.book.arrived(b.key(s.CID), device.Public(), nonce, 1))
+			must(t, p.book.arrived(b.key(s.CID), device.Public(), nonce, 1, nil))
 		}
 		other := b.key(id)
-		must(t, p.book.arrived(other, device.Public(), nonce, 1))
+		must(t, p.book.arrived(other, device.Public(), nonce, 1, nil))
 		if later {
 			link, err := b.vault.Link(step).Encode()
 			must(t, err)

@@ -15,14 +15,20 @@ import (
 
 // use is volume.use in the words of the ledger protocol.
 func (l *ledgers) use(ctx context.Context, f func(p *parts) error) error {
-	return refusal(l.volume.use(ctx, f))
+	err := l.volume.use(ctx, f)
+	if errors.Is(err, ledger.ErrBehind) {
+		l.behind()
+	}
+	return refusal(err)
 }
 
 // refusal turns what the store of a member says into what the protocol knows.
 func refusal(err error) error {
 	var at *member.StateError
 	if errors.As(err, &at) {
-		return &ledgerrpc.HeadError{Err: translate(at.Err), Height: at.Head.Height, Entry: at.Head.Entry, Lock: at.Head.Lock}
+		return &ledgerrpc.HeadError{
+			Err: translate(at.Err), Height: at.Head.Height, Entry: at.Head.Entry, Lock: at.Head.Lock, Floor: at.Head.Floor,
+		}
 	}
 	return translate(err)
 }
@@ -177,6 +183,20 @@ func (l *ledgers) Adopt(ctx context.Context, vault ident.CID, link, body []byte)
 		l.mark(p, vault, parsed.Entry.CID())
 		return nil
 	})
+}
+
+// Report implements ledgerrpc.Witness.
+func (l *ledgers) Report(ctx context.Context, vault ident.CID, attempt ident.Signed) (ident.Signed, error) {
+	return l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Report(vault, attempt) })
+}
+
+// Evidence implements ledgerrpc.Witness.
+func (l *ledgers) Evidence(ctx context.Context, vault ident.CID) (out [][]byte, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		out, err = p.member.Evidence(vault)
+		return err
+	})
+	return out, err
 }
 
 // mark tells the book which shards here belong to a certified entry. If that fails

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,7 +16,8 @@ import (
 type meters struct {
 	stored, served         prometheus.Counter
 	receipts, votes, acks  prometheus.Counter
-	letGo                  prometheus.Counter
+	letGo, released        prometheus.Counter
+	refusals               map[string]*prometheus.CounterVec // by protocol
 	corrupt, lost, trouble prometheus.Counter
 }
 
@@ -31,17 +33,38 @@ func newMeters(r prometheus.Registerer) *meters {
 	})
 	build.Set(1)
 	r.MustRegister(build)
+	refusals := map[string]*prometheus.CounterVec{}
+	for _, protocol := range []string{protocolLedger, protocolShard} {
+		refusals[protocol] = prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_" + protocol + "_refusals_total", Help: "Requests refused, by the number of the refusal in docs/protocol.md.",
+		}, []string{"number"})
+		r.MustRegister(refusals[protocol])
+	}
 	return &meters{
+		refusals: refusals,
 		stored:   counter("holdfast_shard_put_bytes_total", "Payload bytes put on the volume."),
 		served:   counter("holdfast_shard_get_bytes_total", "Payload bytes served."),
 		receipts: counter("holdfast_receipts_total", "Receipts signed."),
 		votes:    counter("holdfast_votes_total", "Votes signed."),
 		acks:     counter("holdfast_acks_total", "Certificates stored and acknowledged."),
 		letGo:    counter("holdfast_shards_let_go_total", "Provisional shards removed because no entry ever named them."),
+		released: counter("holdfast_released_bytes_total", "Bytes erased because a release of their vault was certified."),
 		corrupt:  counter("holdfast_shards_corrupt_total", "Shards found corrupt and put into quarantine."),
 		lost:     counter("holdfast_shards_lost_total", "Shards that are gone although nobody removed them."),
 		trouble:  counter("holdfast_volume_io_errors_total", "Other trouble with the volume."),
 	}
+}
+
+// The protocols whose refusals are counted, as metrics name them.
+const (
+	protocolLedger = "ledger"
+	protocolShard  = "shard"
+)
+
+// refused counts the refusals of a protocol.
+func (m *meters) refused(protocol string) func(number uint64) {
+	of := m.refusals[protocol]
+	return func(number uint64) { of.WithLabelValues(strconv.FormatUint(number, 10)).Inc() }
 }
 
 // report counts and logs what the shelf has found out.
@@ -86,6 +109,13 @@ func (n *Node) registerGauges(r prometheus.Registerer) {
 	gauge("holdfast_volume_used_bytes", "Bytes on the volume.", usage(func(u store.Usage) int64 { return u.Used }))
 	gauge("holdfast_volume_allocated_bytes", "Bytes that the operator offers.", func() float64 { return float64(n.config.Capacity) })
 	gauge("holdfast_volume_free_bytes", "Bytes that can still be put.", func() float64 { return float64(n.space()) })
+	gauge("holdfast_trash_bytes", "Bytes in the trash.", usage(func(u store.Usage) int64 { return u.Trashed }))
+	gauge("holdfast_clock_doubt", "1 while this machine's clock is not believed.", func() float64 {
+		if n.clock.doubt() != nil {
+			return 1
+		}
+		return 0
+	})
 	gauge("holdfast_shards_stored", "Shards on the volume.", usage(func(u store.Usage) int64 { return u.Shards }))
 	gauge("holdfast_peers", "Other nodes that are up.", func() float64 { count, _ := n.around.seen(); return float64(count) })
 	gauge("holdfast_clock_offset_seconds", "This clock less the median of the others'.", func() float64 { _, skew := n.around.seen(); return -skew.Seconds() })

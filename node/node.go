@@ -44,13 +44,18 @@ type Node struct {
 	volume   *volume
 	host     *p2p.Host
 	around   *neighbours
+	clock    *clockWatch
 	client   *ledgerrpc.Client
 	releaser *releaser
+	released *released
+	puller   *puller
+	revoked  *revocations
 	announce *announcer
 	sweeps   *bg.Loop
 	repairs  *bg.Loop // of the book
 
 	stopping atomic.Bool
+	doubted  atomic.Bool // the log has been told that the clock is in doubt
 }
 
 // Open assembles the node whose folder is dir: it reads configuration and keys,
@@ -86,6 +91,10 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.admin, err = listenAdmin(n.dir, n.config.Admin); err != nil {
 		return err
 	}
+	n.around = newNeighbours(func(ctx context.Context) ([]p2p.Node, error) { return n.host.Nodes(ctx) })
+	if n.clock, err = newClockWatch(n.dir, n.now, n.around.seen); err != nil {
+		return err
+	}
 	if n.volume, err = newVolume(ctx, n.log, n.openParts); err != nil {
 		return err
 	}
@@ -95,39 +104,64 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	n.around = newNeighbours(n.host.Nodes)
 	n.offer()
 	return nil
 }
 
-// offer registers what peers may ask for, and makes what works in the background.
+// offer makes what works in the background, and registers what peers may ask for.
 func (n *Node) offer() {
 	net, at := rpc.Over[p2p.Stream](n.host), stamp{n.now, n.meters}
-	n.announce = newAnnouncer(n.host, n.keys.node, n.memberships, n.now, n.log)
-	shardrpc.Serve(net, &shelf{keys: n.keys, volume: n.volume, vaultQuota: n.config.VaultQuota, stamp: at}, shardrpc.Limits{})
-	l := &ledgers{volume: n.volume, accepted: n.announce.loop.Trigger, operator: n.operatorOf, stamp: at, log: n.log}
-	ledgerrpc.Serve(net, ledgerrpc.Config{Reader: l, Voter: l, Placer: l, Admit: l.admit})
 	n.client = ledgerrpc.NewClient(net, ledgerrpc.Limits{})
-	n.releaser = &releaser{volume: n.volume, witnesses: knownWitnesses{n.keys.cert.Node, l, n.client}, stamp: at, log: n.log}
+	n.announce = newAnnouncer(n.host, n.keys.node, n.memberships, n.now, n.log)
+	l := &ledgers{
+		volume: n.volume, accepted: n.announce.loop.Trigger, released: func(vault ident.CID) { n.released.hurry(vault) },
+		operator: n.operatorOf, behind: func() { n.puller.hurry() }, stamp: at, log: n.log,
+	}
+	n.work(l, at)
+	shardrpc.Serve(net, &shelf{keys: n.keys, volume: n.volume, vaultQuota: n.config.VaultQuota, stamp: at},
+		shardrpc.Limits{Refused: n.meters.refused(protocolShard)})
+	ledgerrpc.Serve(net, ledgerrpc.Config{
+		Reader: l, Voter: l, Witness: l, Placer: l, Successor: l, Docket: l, Releaser: l, Undoer: l,
+		Admit: l.admit, Limits: ledgerrpc.Limits{Refused: n.meters.refused(protocolLedger)},
+	})
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	n.registerGauges(n.registry)
+}
+
+// work makes the loops.
+func (n *Node) work(l *ledgers, at stamp) {
+	who := knownWitnesses{n.keys.cert.Node, l, n.client}
+	newest := &charters{volume: n.volume, witnesses: who, log: n.log}
+	n.releaser = &releaser{volume: n.volume, charters: newest, witnesses: who, stamp: at, log: n.log}
+	n.released = (&released{
+		volume: n.volume, charters: newest, witnesses: who, doubt: n.clock.doubt, budget: n.config.DeletionBudget, stamp: at, log: n.log,
+	}).start()
+	n.puller = (&puller{
+		volume: n.volume, own: l, node: n.keys.cert.Node, now: n.now, log: n.log,
+		at: func(node ident.PublicKey) peer { return n.client.Member(node, ident.Signed{}) },
+	}).start()
+	n.revoked = (&revocations{volume: n.volume, charters: newest, at: n.puller.at, log: n.log}).start()
 	n.sweeps = bg.NewLoop("let go of provisional shards", time.Hour, n.releaser.sweep, bg.Jitter(10*time.Minute), bg.Log(n.log))
 	n.repairs = bg.NewLoop("reconcile book and shelf", 24*time.Hour, n.reconcile, bg.AtOnce(), bg.Log(n.log))
 	n.volume.back = func() {
 		n.repairs.Trigger()
+		n.puller.hurry()
+		n.revoked.loop.Trigger()
 		n.announce.loop.Trigger()
 	}
-	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	n.registerGauges(n.registry)
 }
 
 // memberships returns the first charters of the vaults of which this node is a member.
 func (n *Node) memberships(ctx context.Context) (out []ident.Signed, err error) {
 	err = n.volume.use(ctx, func(p *parts) error {
 		for _, v := range p.member.All() {
-			charters, err := p.member.Charters(v)
+			chain, err := p.member.Chain(v)
 			if err != nil {
 				return err
 			}
-			out = append(out, charters[:min(len(charters), 1)]...)
+			if _, member := chain.Current().MemberByNode(n.keys.cert.Node); member {
+				out = append(out, chain.Charters()[0])
+			}
 		}
 		return nil
 	})
@@ -164,8 +198,12 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go("announce", n.announce.loop.Run)
 	g.Go("provisional", n.sweeps.Run)
 	g.Go("reconcile", n.repairs.Run)
+	g.Go("follow releases", n.released.loop.Run)
+	g.Go("catch up", n.puller.loop.Run)
+	g.Go("learn of revocations", n.revoked.loop.Run)
 	loop("watch volume", watchEvery, n.volume.watch)
 	loop("write book", writeEvery, n.writeBook)
+	loop("watch clock", clockEvery, n.watchClock)
 	<-ctx.Done()
 	n.stopping.Store(true)
 	n.log.Info("node stops")
@@ -189,6 +227,18 @@ func (n *Node) writeBook(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// watchClock says when the clock comes into doubt, or out of it.
+func (n *Node) watchClock(context.Context) error {
+	doubt := n.clock.doubt()
+	switch was := n.doubted.Swap(doubt != nil); {
+	case doubt != nil && !was:
+		n.log.Error("this node consents to nothing and erases nothing until its clock is set right", "error", doubt)
+	case doubt == nil && was:
+		n.log.Info("the clock is believed again")
+	}
+	return n.clock.remember()
 }
 
 func (n *Node) reconcile(ctx context.Context) error {

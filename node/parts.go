@@ -60,6 +60,7 @@ func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID)
 	}
 	p.member, err = n.openMember(dir, member.Config{
 		Dir: filepath.Join(dir, ledgerName), Operator: n.keys.cert.Operator, Node: n.keys.cert.Node, Vote: n.keys.vote, Now: n.now, Log: n.log,
+		Doubt: n.clock.doubt,
 	})
 	return err
 }

@@ -75,7 +75,7 @@ func (s *session) claim(ctx context.Context, p *parts, nonce shardrpc.Nonce, ref
 		case !known || r.Device.IsZero():
 			info, err := p.shelf.Stat(ctx, key)
 			if err == nil {
-				err = p.book.arrived(key, s.peer, nonce, info.Size)
+				err = p.book.arrived(key, s.peer, nonce, info.Size, nil)
 			}
 			if err != nil {
 				return nil, err

@@ -17,10 +17,13 @@ type record struct {
 	Size      int64           // of the payload
 	Until     int64           // ms since 1970; not let go before
 	Certified bool            // a certified entry names its segment
+	Trashed   bool            // it is in the trash
 }
 
 // due reports whether the members may be asked if anybody needs the shard.
-func (r record) due(now time.Time) bool { return !r.Certified && r.Until < ledger.Millis(now) }
+func (r record) due(now time.Time) bool {
+	return !r.Certified && !r.Trashed && r.Until < ledger.Millis(now)
+}
 
 var errBook = errors.New("the book of shards is damaged")
 
@@ -46,10 +49,23 @@ func encodeRecord(r record) []byte {
 	p = append(p, r.Nonce[:]...)
 	p = binary.BigEndian.AppendUint64(p, uint64(r.Size))
 	p = binary.BigEndian.AppendUint64(p, uint64(r.Until))
+	return append(p, r.flags())
+}
+
+// The flags of a record.
+const (
+	flagCertified = 1 << iota
+	flagTrashed
+)
+
+func (r record) flags() (f byte) {
 	if r.Certified {
-		return append(p, 1)
+		f |= flagCertified
 	}
-	return append(p, 0)
+	if r.Trashed {
+		f |= flagTrashed
+	}
+	return f
 }
 
 func decodeShardKey(k []byte) (store.Key, error) {
@@ -74,6 +90,7 @@ func decodeRecord(v []byte) (record, error) {
 		Nonce:     [16]byte(rest),
 		Size:      int64(binary.BigEndian.Uint64(rest[16:])),
 		Until:     int64(binary.BigEndian.Uint64(rest[24:])),
-		Certified: rest[32] == 1,
+		Certified: rest[32]&flagCertified != 0,
+		Trashed:   rest[32]&flagTrashed != 0,
 	}, nil
 }

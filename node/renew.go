@@ -84,7 +84,7 @@ func vacant(dir string) error {
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
-		case name == "shards", name == "tmp", name == "quarantine", name == "index.db", name == "lost+found":
+		case name == "shards", name == "tmp", name == "quarantine", name == "trash", name == "index.db", name == "lost+found":
 		case strings.HasPrefix(name, "."+disk.MarkerName+".") && strings.HasSuffix(name, ".tmp"):
 		default:
 			return fmt.Errorf("%w: %s is in the way", ErrVolumeInUse, filepath.Join(dir, name))

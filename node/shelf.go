@@ -3,9 +3,11 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"holdfast/internal/ident"
+	"holdfast/ledger"
 	"holdfast/p2p/shardrpc"
 	"holdfast/store"
 )
@@ -28,6 +30,9 @@ func (s *session) Put(ctx context.Context, nonce shardrpc.Nonce, index int, desc
 	}
 	size := d.RowSize()
 	return s.use(ctx, func(p *parts) error {
+		if err := p.unburied(key); err != nil {
+			return err
+		}
 		release, err := s.reserve(p, key, size)
 		if err != nil {
 			return err
@@ -43,8 +48,26 @@ func (s *session) Put(ctx context.Context, nonce shardrpc.Nonce, index int, desc
 			return err
 		}
 		s.stamp.meters.stored.Add(float64(size))
-		return p.book.arrived(key, s.peer, nonce, size)
+		return p.book.arrived(key, s.peer, nonce, size, func() error { return p.recalled(ctx, key) })
 	})
+}
+
+// unburied refuses what a release has erased: no entry can name it again, so it would
+// lie here for nothing.
+func (p *parts) unburied(key store.Key) error {
+	_, buried, err := p.book.tomb(key)
+	if err == nil && buried {
+		err = shardrpc.ErrReleased
+	}
+	return err
+}
+
+// recalled makes sure that a shard which was put is not in the trash.
+func (p *parts) recalled(ctx context.Context, key store.Key) error {
+	if err := p.shelf.Recall(ctx, key); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil // the put has taken it out
 }
 
 // reserve sets a part of the quotas aside. What is put again takes nothing.
@@ -142,13 +165,22 @@ func isAbsent(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt)
 }
 
-// Info implements shardrpc.Session.
-func (s *session) Info(ctx context.Context) (info shardrpc.Info, err error) {
+// Info implements shardrpc.Session. What others use is not for a device that may
+// only add.
+func (s *session) Info(ctx context.Context, devices ...ident.PublicKey) (info shardrpc.Info, err error) {
+	for _, d := range devices {
+		if d != s.peer && s.grant.Rights == ledger.Append {
+			return info, fmt.Errorf("%w: the device may not ask about others", shardrpc.ErrForbidden)
+		}
+	}
 	err = s.use(ctx, func(p *parts) error {
 		u, err := p.shelf.Usage(ctx)
 		info = shardrpc.Info{
 			Capacity: u.Capacity, Free: freeSpace(p.dir, u), Quota: s.grant.Quota,
 			Used: p.book.used(s.vault, s.peer).Bytes, Network: s.keys.cert.Network, Clock: s.stamp.now(),
+		}
+		for _, d := range devices {
+			info.Charged = append(info.Charged, p.book.used(s.vault, d).Bytes)
 		}
 		return err
 	})

@@ -59,7 +59,7 @@ func BenchmarkBook(b *testing.B) {
 		if err := book.arriving(k); err != nil {
 			b.Fatal(err)
 		}
-		if err := book.arrived(k, deviceA, nonce, 4<<20); err != nil {
+		if err := book.arrived(k, deviceA, nonce, 4<<20, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

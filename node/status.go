@@ -37,10 +37,14 @@ type Status struct {
 	Peers    int           `json:"peers"`
 	Skew     float64       `json:"clock_skew_seconds"` // this clock less the peers' median
 	ClockBad bool          `json:"clock_unusable,omitempty"`
+	Doubt    string        `json:"clock_doubt,omitempty"` // why the clock is not believed
 	Capacity int64         `json:"capacity"`
 	Used     int64         `json:"used"`
 	Free     int64         `json:"free"`
 	Shards   int64         `json:"shards"`
+	Trash    int64         `json:"trash"`           // bytes of Used
+	Budget   int64         `json:"deletion_budget"` // bytes that may be erased in 24 hours
+	Erased   int64         `json:"erased_24h"`      // bytes that were
 	Vaults   []VaultStatus `json:"vaults"`
 }
 
@@ -77,7 +81,9 @@ func (n *Node) Status(ctx context.Context) Status {
 	}
 	err := n.volume.use(ctx, func(p *parts) error {
 		u, err := p.shelf.Usage(ctx)
-		s.Used, s.Free, s.Shards = u.Used, freeSpace(p.dir, u), u.Shards
+		s.Used, s.Free, s.Shards, s.Trash = u.Used, freeSpace(p.dir, u), u.Shards, u.Trashed
+		s.Budget = deletionBudget(n.config.DeletionBudget, u)
+		s.Erased = p.book.erased(n.now())
 		s.Vaults = p.vaultStatus()
 		return err
 	})
@@ -88,6 +94,9 @@ func (n *Node) Status(ctx context.Context) Status {
 	n.around.refresh()
 	count, skew := n.around.seen()
 	s.Peers, s.Skew, s.ClockBad = count, -skew.Seconds(), unusable(skew)
+	if doubt := n.clock.doubt(); doubt != nil {
+		s.Doubt = doubt.Error()
+	}
 	return s
 }
 

@@ -32,12 +32,20 @@ type fakeWitnesses struct {
 	asked int
 }
 
-func (w *fakeWitnesses) Segments(_ context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
-	o, ok := w.says[node]
+func (w *fakeWitnesses) at(node ident.PublicKey) witness { return fakeWitness{w, node} }
+
+// fakeWitness is one member, which knows of no other charter and no release.
+type fakeWitness struct {
+	*fakeWitnesses
+	node ident.PublicKey
+}
+
+func (w fakeWitness) Segments(_ context.Context, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
+	o, ok := w.says[w.node]
 	if !ok || vault != w.vault.ID() {
 		return ident.Signed{}, errors.New("no answer")
 	}
-	m, _ := w.vault.Charter.MemberByNode(node)
+	m, _ := w.vault.Charter.MemberByNode(w.node)
 	if o.nonce != nil {
 		nonce = *o.nonce
 	}
@@ -46,6 +54,18 @@ func (w *fakeWitnesses) Segments(_ context.Context, node ident.PublicKey, vault 
 		a.States = append(a.States, ledger.SegmentState{Segment: s, State: o.state})
 	}
 	return ledger.SignSegments(o.vote, a)
+}
+
+func (w fakeWitness) Successions(context.Context, ident.CID, int64) ([][]byte, error) {
+	return nil, nil
+}
+
+func (w fakeWitness) Released(context.Context, ident.CID, int64, int) ([][]byte, error) {
+	return nil, nil
+}
+
+func (w fakeWitness) Standing(context.Context, ident.CID, [16]byte, []ident.CID) (ident.Signed, error) {
+	return ident.Signed{}, ledger.ErrUnknownRequest
 }
 
 // say makes everybody's opinion, which a test then changes.
@@ -59,7 +79,8 @@ func (b *bench) say(states ...ledger.State) opinions {
 }
 
 func (b *bench) releaser(w witnesses) *releaser {
-	return &releaser{volume: b.volume, witnesses: w, stamp: b.shelf.stamp, log: b.node.log}
+	newest := &charters{volume: b.volume, witnesses: w, log: b.node.log}
+	return &releaser{volume: b.volume, charters: newest, witnesses: w, stamp: b.shelf.stamp, log: b.node.log}
 }
 
 const (
@@ -190,17 +211,27 @@ func TestSweepWhilePutting(t *testing.T) {
 	}
 }
 
-// busyWitnesses does something before each answer.
+// busyWitnesses does something before one of them answers.
 type busyWitnesses struct {
 	fakeWitnesses
 	before func()
 }
 
-func (w *busyWitnesses) Segments(ctx context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
+func (w *busyWitnesses) at(node ident.PublicKey) witness {
 	if node == w.vault.Members[0].Node.Public() {
-		w.before()
+		return busyWitness{fakeWitness{&w.fakeWitnesses, node}, w.before}
 	}
-	return w.fakeWitnesses.Segments(ctx, node, vault, nonce, segments)
+	return w.fakeWitnesses.at(node)
+}
+
+type busyWitness struct {
+	fakeWitness
+	before func()
+}
+
+func (w busyWitness) Segments(ctx context.Context, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
+	w.before()
+	return w.fakeWitness.Segments(ctx, vault, nonce, segments)
 }
 
 // Without a volume nothing is judged, and without a charter nothing is let go.
@@ -208,7 +239,7 @@ func TestSweepWithoutVolumeOrCharter(t *testing.T) {
 	b := newBench(t, 4)
 	w := &fakeWitnesses{vault: b.vault, says: b.say(unknown, unknown, unknown, unknown)}
 	k := shardKey("no charter", 1, 0)
-	must(t, b.parts().book.arrived(k, deviceA, nonce, 1))
+	must(t, b.parts().book.arrived(k, deviceA, nonce, 1, nil))
 	b.clock.advance(bookHold + time.Hour)
 	must(t, b.releaser(w).sweep(t.Context()))
 	if _, known := b.record(k); !known {

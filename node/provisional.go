@@ -2,59 +2,32 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
-	"holdfast/p2p/ledgerrpc"
 	"holdfast/store"
 )
 
-// This file holds the one rule by which bytes leave a node in this version.
+// This file holds the rule by which provisional shards leave a node.
 //
 // SPEC: provisional: never in a certified entry, the receipt's hold-until has passed,
 // and n-q+f+1 members answer, with a nonce, that none has certified it or holds a
 // lock on it.
 
-// witnesses asks a member what it knows of segments.
-type witnesses interface {
-	Segments(ctx context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error)
-}
-
-// knownWitnesses asks this node's own ledgers where it is itself a member, and the
-// others over the network.
-type knownWitnesses struct {
-	own     ident.PublicKey
-	ledgers ledgerrpc.Voter
-	client  *ledgerrpc.Client
-}
-
-// Segments implements witnesses.
-func (w knownWitnesses) Segments(ctx context.Context, node ident.PublicKey, vault ident.CID, nonce [16]byte, segments []ident.CID) (ident.Signed, error) {
-	if node == w.own {
-		return w.ledgers.Segments(ctx, vault, nonce, segments)
-	}
-	return w.client.Member(node, ident.Signed{}).Segments(ctx, vault, nonce, segments)
-}
-
 // releaser lets go of provisional shards that nobody needs.
 type releaser struct {
 	volume    *volume
+	charters  *charters
 	witnesses witnesses
 	stamp     stamp
 	log       *slog.Logger
 }
 
-const (
-	askLimit = 20 * time.Second
-	// askAtOnce is how many shards are judged at once.
-	askAtOnce = 256
-)
+// askAtOnce is how many shards are judged at once.
+const askAtOnce = 256
 
 // sweep looks at every shard whose time has passed. About a vault whose members do
 // not answer it asks once, and then again in the next sweep.
@@ -62,19 +35,7 @@ func (r *releaser) sweep(ctx context.Context) error {
 	var after store.Key
 	silent := map[ident.CID]bool{}
 	for {
-		next, err := r.sweepPage(ctx, after, silent)
-		if err != nil || !next.Vault.Defined() {
-			return err
-		}
-		after = next
-	}
-}
-
-func (r *releaser) sweepPage(ctx context.Context, after store.Key, silent map[ident.CID]bool) (next store.Key, err error) {
-	err = r.volume.use(ctx, func(p *parts) error {
-		now := r.stamp.now()
-		var keys []store.Key
-		keys, next, err = p.book.page(after, askAtOnce, func(rec record) bool { return rec.due(now) })
+		keys, next, err := r.page(ctx, after)
 		for len(keys) > 0 && err == nil {
 			vault := keys[0].Vault
 			n := slices.IndexFunc(keys, func(k store.Key) bool { return k.Vault != vault })
@@ -82,7 +43,7 @@ func (r *releaser) sweepPage(ctx context.Context, after store.Key, silent map[id
 				n = len(keys)
 			}
 			if !silent[vault] {
-				failed := r.sweepVault(ctx, p, vault, keys[:n])
+				failed := r.sweepVault(ctx, vault, keys[:n])
 				silent[vault] = failed != nil
 				if failed != nil {
 					r.log.Debug("provisional shards are kept for now", "vault", vault.String(), "reason", failed)
@@ -90,26 +51,38 @@ func (r *releaser) sweepPage(ctx context.Context, after store.Key, silent map[id
 			}
 			keys, err = keys[n:], ctx.Err()
 		}
+		if err != nil || !next.Vault.Defined() {
+			return err
+		}
+		after = next
+	}
+}
+
+func (r *releaser) page(ctx context.Context, after store.Key) (keys []store.Key, next store.Key, err error) {
+	err = r.volume.use(ctx, func(p *parts) (err error) {
+		now := r.stamp.now()
+		keys, next, err = p.book.page(after, askAtOnce, func(rec record) bool { return rec.due(now) })
 		return err
 	})
-	return next, err
+	return keys, next, err
 }
 
 // sweepVault judges shards of one vault. An error says that its members cannot judge
 // now.
-func (r *releaser) sweepVault(ctx context.Context, p *parts, vault ident.CID, keys []store.Key) error {
-	signed, err := p.knownCharter(vault)
-	if err != nil {
-		return fmt.Errorf("vault %v has no charter here: %w", vault, err)
-	}
-	charter, err := ledger.VerifyFirstCharter(signed)
+func (r *releaser) sweepVault(ctx context.Context, vault ident.CID, keys []store.Key) error {
+	chain, err := r.charters.newest(ctx, vault)
 	if err != nil {
 		return err
 	}
-	verdicts, err := r.ask(ctx, charter, segmentsOf(keys))
+	verdicts, err := r.ask(ctx, chain.Current(), segmentsOf(keys))
 	if err != nil {
 		return err
 	}
+	return r.volume.use(ctx, func(p *parts) error { return r.follow(ctx, p, chain.Current(), keys, verdicts) })
+}
+
+// follow does what the members' verdicts allow.
+func (r *releaser) follow(ctx context.Context, p *parts, charter ledger.Charter, keys []store.Key, verdicts map[ident.CID]verdict) error {
 	var certified []ident.CID
 	for _, k := range keys {
 		v := verdicts[k.Segment]
@@ -122,7 +95,7 @@ func (r *releaser) sweepVault(ctx context.Context, p *parts, vault ident.CID, ke
 			}
 		}
 	}
-	return p.book.certified(vault, certified)
+	return p.book.certified(charter.ID(), certified)
 }
 
 func segmentsOf(keys []store.Key) (segments []ident.CID) {
@@ -171,36 +144,21 @@ func (v verdict) unknownAfter(until int64) (n int) {
 	return n
 }
 
-var errSilent = errors.New("too few members answer")
-
 // ask asks all members of a vault about segments.
 func (r *releaser) ask(ctx context.Context, charter ledger.Charter, segments []ident.CID) (map[ident.CID]verdict, error) {
-	var nonce [16]byte
-	if _, err := rand.Read(nonce[:]); err != nil {
+	nonce, err := newNonce()
+	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	type reply struct {
-		ledger.Segments
-		err error
-	}
-	replies := make(chan reply)
-	for _, m := range charter.Members {
-		go func() {
-			a, err := r.askOne(ctx, charter, m, nonce, segments)
-			replies <- reply{a, err}
-		}()
-	}
-	verdicts, answers := map[ident.CID]verdict{}, 0
-	for range charter.Members {
-		if a := <-replies; a.err == nil {
-			answers++
-			tally(a.Segments, verdicts)
-		}
-	}
-	if answers == 0 {
+	answers := askAll(ctx, charter.Members, func(ctx context.Context, m ledger.Member) (ledger.Segments, error) {
+		return r.askOne(ctx, charter, m, nonce, segments)
+	})
+	if len(answers) == 0 {
 		return nil, errSilent
+	}
+	verdicts := map[ident.CID]verdict{}
+	for _, a := range answers {
+		tally(a.what, verdicts)
 	}
 	return verdicts, nil
 }
@@ -223,7 +181,7 @@ func tally(a ledger.Segments, verdicts map[ident.CID]verdict) {
 
 // askOne returns a member's verified answer.
 func (r *releaser) askOne(ctx context.Context, charter ledger.Charter, m ledger.Member, nonce [16]byte, segments []ident.CID) (ledger.Segments, error) {
-	signed, err := r.witnesses.Segments(ctx, m.Node, charter.ID(), nonce, segments)
+	signed, err := r.witnesses.at(m.Node).Segments(ctx, charter.ID(), nonce, segments)
 	if err != nil {
 		return ledger.Segments{}, err
 	}
