@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"holdfast/internal/atomicfile"
 	"holdfast/internal/ident"
@@ -40,16 +42,27 @@ func (s *Session) draftPath() string {
 
 // append adds an entry to a lane: it is signed, kept as a draft, voted for by a
 // quorum, certified, and stored by a quorum. The lane's head is the one of the last
-// Sync. Only an entry that comes back from here has been acknowledged.
+// Sync. Only an entry that comes back from here has been acknowledged. What stands in
+// the body of a snapshot or a charter counts from the head: only another entry is made
+// again when one of an interrupted run comes first.
 func (s *Session) append(ctx context.Context, key ident.PrivateKey, e ledger.Entry, body []byte) (Final, error) {
-	signed, err := s.sign(key, e, body)
-	if err != nil {
-		return Final{}, fmt.Errorf("append entry: %w", err)
+	for {
+		signed, err := s.sign(key, e, body)
+		if err != nil {
+			return Final{}, fmt.Errorf("append entry: %w", err)
+		}
+		if err := s.keepDraft(draft{V: 1, Entry: signed, Body: body}); err != nil {
+			return Final{}, fmt.Errorf("append entry: %w", err)
+		}
+		final, err := s.offer(ctx, key, signed, body)
+		switch {
+		case errors.Is(err, ErrGivenUp):
+			return Final{}, errors.Join(err, s.dropDraft())
+		case errors.Is(err, ErrOvertaken) && e.Kind != ledger.KindSnapshot && e.Kind != ledger.KindCharter:
+			continue
+		}
+		return final, err
 	}
-	if err := s.keepDraft(draft{V: 1, Entry: signed, Body: body}); err != nil {
-		return Final{}, fmt.Errorf("append entry: %w", err)
-	}
-	return s.offer(ctx, key, signed, body)
 }
 
 // sign puts an entry on top of its lane.
@@ -61,17 +74,34 @@ func (s *Session) sign(key ident.PrivateKey, e ledger.Entry, body []byte) (ident
 	return ledger.SignEntry(key, e)
 }
 
-// offer takes an entry through both phases, and removes its draft when it is final.
+// offer makes an entry final, and removes its draft then. If another entry of the lane
+// has to come first, it makes that one final, and the error is ErrOvertaken.
 func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.Signed, body []byte) (Final, error) {
 	e, err := ledger.VerifyEntry(signed)
 	if err != nil {
 		return Final{}, fmt.Errorf("offer entry: %w", err)
 	}
-	d, acks, err := s.decide(ctx, key, e, signed, body)
+	o := s.newOffering(key, e, signed, body)
+	d, err := o.run(ctx)
 	if err != nil {
 		return Final{}, fmt.Errorf("append entry %d: %w", e.Height, err)
 	}
-	encoded, err := ledger.Link{V: 1, Entry: signed, Cert: d.cert}.Encode()
+	f, err := s.made(d)
+	if err == nil && d.entry.Kind == ledger.KindCharter {
+		err = s.succeed(ctx, d.final())
+	}
+	if err == nil && d.entry.CID() != e.CID() {
+		s.settle()
+		return Final{}, fmt.Errorf("append entry %d: %w: %.8s", e.Height, ErrOvertaken, d.entry.CID().Hex())
+	}
+	return f, err
+}
+
+// made takes a final entry into the history. Its draft is removed, with what else is
+// left for later.
+func (s *Session) made(d *decision) (Final, error) {
+	e, body := d.entry, d.link.Body
+	encoded, err := ledger.Link{V: 1, Entry: d.link.Entry, Cert: d.cert}.Encode()
 	if err != nil {
 		return Final{}, err
 	}
@@ -82,6 +112,10 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 			err = s.applyBody(l, body)
 		}
 	}
+	s.proofs = map[ident.CID][]ident.Signed{}
+	if d.place.Attempt > 0 {
+		s.proofs[l.CID] = d.acks
+	}
 	heads := s.history.heads()
 	s.later.do(func() error {
 		s.history.keepBody(l, body)
@@ -91,18 +125,18 @@ func (s *Session) offer(ctx context.Context, key ident.PrivateKey, signed ident.
 		}
 		return s.dropDraft()
 	})
-	return Final{l, acks, len(s.charter.Members)}, nil
+	return Final{l, len(d.acks), len(s.charter.Members)}, nil
 }
 
-// voteOf asks one member for its vote; one that is behind is brought up to date
-// first.
-func (s *Session) voteOf(ctx context.Context, m ledger.Member, e ledger.Entry, proposal, entry ident.Signed, body []byte) (ident.Signed, error) {
-	vote, err := s.member(m).Propose(ctx, s.vault, proposal, entry, body)
-	if errors.Is(err, ledger.ErrBehind) {
-		if err := s.bringUp(ctx, m, e.Lane); err != nil {
+// voteOf asks one member for its vote; one that is behind, or has a head that lost its
+// place, is brought up to date first.
+func (s *Session) voteOf(ctx context.Context, m ledger.Member, at ledger.Place, proposal ident.Signed, l ledger.Link) (ident.Signed, error) {
+	vote, err := s.member(m).Propose(ctx, s.vault, proposal, l.Entry, l.Body)
+	if errors.Is(err, ledger.ErrBehind) || errors.Is(err, ledger.ErrFork) {
+		if err := s.bringUp(ctx, m, at.Lane); err != nil {
 			return vote, fmt.Errorf("bring %s up to date: %w", m.Name, err)
 		}
-		vote, err = s.member(m).Propose(ctx, s.vault, proposal, entry, body)
+		vote, err = s.member(m).Propose(ctx, s.vault, proposal, l.Entry, l.Body)
 	}
 	if err != nil {
 		return vote, err
@@ -111,25 +145,25 @@ func (s *Session) voteOf(ctx context.Context, m ledger.Member, e ledger.Entry, p
 	if err != nil {
 		return vote, err
 	}
-	if v.Operator != m.Operator || v.Entry != e.CID() {
+	if v.Operator != m.Operator || v.Place != at || v.Entry != l.Entry.CID() {
 		return vote, fmt.Errorf("vote of %s: %w", m.Name, ErrFork)
 	}
 	return vote, nil
 }
 
-// bringUp hands a member what it lacks of the owner's lane and of a lane.
+// bringUp hands a member what it lacks of the owner's lane and of a lane; of all lanes
+// for an entry of the owner's.
 func (s *Session) bringUp(ctx context.Context, m ledger.Member, lane ident.PublicKey) error {
-	var nonce [16]byte
-	signed, err := s.member(m).Heads(ctx, s.vault, nonce)
+	h, err := s.headsOf(ctx, m, [16]byte{})
 	if err != nil {
 		return err
 	}
-	h, err := ledger.VerifyHeads(signed, s.charter, m, nonce)
-	if err != nil {
-		return err
+	lanes := []ident.PublicKey{s.charter.Owner, lane}
+	if lane == s.charter.Owner { // a charter takes every lane for granted
+		lanes = slices.Collect(maps.Keys(s.history.lanes))
 	}
-	for _, l := range []ident.PublicKey{s.charter.Owner, lane} {
-		if err := s.catchUp(ctx, m, l, laneHeight(h, l)); err != nil {
+	for _, l := range lanes {
+		if err := s.catchUp(ctx, m, l, s.below(h.Lane(l))); err != nil {
 			return err
 		}
 	}
@@ -179,25 +213,20 @@ func (s *Session) resumeEntry(ctx context.Context, key ident.PrivateKey, signed 
 	if err != nil || e.Lane != key.Public() || e.Vault != s.vault || e.Height <= s.history.height(e.Lane) {
 		return s.dropDraft()
 	}
+	if e.Charter != s.charter.CID() { // it is above the start of the charter in force, and void
+		s.warn("the charter has changed since an interrupted run; its data is sent again")
+		return s.dropDraft()
+	}
 	defer s.settle()
-	if _, err := s.offer(ctx, key, signed, body); err != nil {
-		if hopeless(err, s.charter) && !s.lockedSomewhere(e.Lane) {
-			s.warn("an interrupted run could not be finished (%v); its data is sent again", err)
-			return s.dropDraft()
-		}
+	_, err = s.offer(ctx, key, signed, body)
+	switch {
+	case errors.Is(err, ErrGivenUp):
+		s.warn("an interrupted run could not be finished (%v); its data is sent again", err)
+		return s.dropDraft()
+	case err != nil && !errors.Is(err, ErrOvertaken):
 		return fmt.Errorf("finish an interrupted run: %w", err)
 	}
 	return nil
-}
-
-// lockedSomewhere reports whether a member that answered holds a lock in a lane.
-func (s *Session) lockedSomewhere(lane ident.PublicKey) bool {
-	for _, a := range s.heard {
-		if a.Err == nil && s.openLock(a.Value, lane) != (ledger.Lock{}) {
-			return true
-		}
-	}
-	return false
 }
 
 // openLock returns a member's lock above the head of a lane, or none.

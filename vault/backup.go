@@ -101,8 +101,8 @@ func (s *Session) Begin(ctx context.Context) (Standing, error) {
 	if err != nil {
 		return st, err
 	}
-	if s.history.gone[s.lane()] {
-		return st, fmt.Errorf("%w: it was revoked", ErrNoRight)
+	if err := s.allowed(); err != nil {
+		return st, err
 	}
 	return st, s.resume(ctx)
 }
@@ -114,6 +114,26 @@ func (s *Session) Begin(ctx context.Context) (Standing, error) {
 // was stored is kept in a last checkpoint if it is worth it, and the error is an
 // Interrupted.
 func (s *Session) Backup(ctx context.Context, b Backup) (Result, error) {
+	if b.Stream != nil {
+		s.leavePassed(ctx)
+	}
+	before := 0
+	for try := 1; ; try++ {
+		r, err := s.backupOnce(ctx, b)
+		r.Segments += before
+		if err == nil || try == maxAgain {
+			return r, err
+		}
+		again, err := s.again(ctx, b, err)
+		if !again {
+			return r, err
+		}
+		before = r.Segments
+	}
+}
+
+// backupOnce is Backup until members say that it builds on what is being released.
+func (s *Session) backupOnce(ctx context.Context, b Backup) (Result, error) {
 	c, work, err := s.newCommit(ctx, b)
 	if err != nil {
 		return Result{}, err

@@ -37,6 +37,7 @@ type Health struct {
 	Chunks    int64    // looked up, with places in segments that are there
 	Missing   int64    // chunks that no segment is known to hold
 	Broken    []string // snapshots whose trees cannot be walked now, and why
+	False     []FalseClaims
 }
 
 // BadShard is a shard that its holder does not have, or has in another form.
@@ -50,13 +51,13 @@ type BadShard struct {
 
 // Safe reports whether nothing is missing and nothing was rejected.
 func (h Health) Safe() bool {
-	return h.Margin >= 0 && len(h.IllCoded) == 0 && h.Missing == 0 && len(h.Broken) == 0
+	return h.Margin >= 0 && len(h.IllCoded) == 0 && h.Missing == 0 && len(h.Broken) == 0 && len(h.False) == 0
 }
 
 // CheckOptions say how hard to look.
 type CheckOptions struct {
 	ReadData float64 // which part of every shard is read and verified: 0 to 1
-	Trees    bool    // walk every snapshot and look up every chunk; needs read rights
+	Trees    bool    // walk every snapshot and look up every chunk, and open ReadData of all chunks; needs read rights
 	Progress func(done, total int)
 }
 
@@ -77,12 +78,25 @@ func (s *Session) Check(ctx context.Context, o CheckOptions) (Health, error) {
 		return h, err
 	}
 	if o.Trees {
-		return h, s.checkTrees(ctx, &h)
+		err = s.checkContent(ctx, o, &h)
 	}
-	return h, nil
+	return h, err
 }
 
-// allSegments lists every segment that the ledger names.
+// checkContent looks into what the segments hold.
+func (s *Session) checkContent(ctx context.Context, o CheckOptions, h *Health) error {
+	s.accused = &accused{}
+	defer func() {
+		h.False = s.accused.list(s.deviceName)
+		s.accused = nil
+	}()
+	if err := s.checkTrees(ctx, h); err != nil || o.ReadData <= 0 {
+		return err
+	}
+	return s.checkClaims(ctx, o.ReadData)
+}
+
+// allSegments lists every segment that the ledger names and nobody has let go of.
 func (s *Session) allSegments(ctx context.Context, h *Health) ([]index.Segment, error) {
 	var out []index.Segment
 	for _, lane := range s.lanesOf() {
@@ -93,7 +107,7 @@ func (s *Session) allSegments(ctx context.Context, h *Health) ([]index.Segment, 
 		}
 		out = append(out, n.segments...)
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(seg index.Segment) bool { return s.releases.segments[seg.CID] }), nil
 }
 
 // checkSegments asks about many segments at once.
@@ -243,7 +257,8 @@ func (s *Session) checkTree(ctx context.Context, snap Snapshot, h *Health) error
 					return err
 				}
 				h.Chunks++
-				if len(places) == 0 {
+				// SPEC: a writer deduplicates only against chunks that its own lane introduced
+				if !slices.ContainsFunc(places, func(p index.Place) bool { return p.Lane == snap.Link.Entry.Lane }) {
 					h.Missing++
 				}
 			}

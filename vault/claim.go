@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"holdfast/internal/ident"
@@ -108,18 +109,18 @@ func (h Home) claim(ctx context.Context, c Claim, p Profile, nodes []p2p.Node) (
 	if err := h.reserve(p.Name); err != nil {
 		return Claimed{}, err
 	}
-	out, err := h.enter(ctx, c, p, charter)
+	out, err := h.enter(ctx, c, p)
 	if err != nil {
 		return out, errors.Join(err, os.RemoveAll(h.vaultDir(p.Name)))
 	}
 	return out, nil
 }
 
-func (h Home) enter(ctx context.Context, c Claim, p Profile, charter ledger.Charter) (Claimed, error) {
+func (h Home) enter(ctx context.Context, c Claim, p Profile) (Claimed, error) {
 	if err := h.Save(p); err != nil {
 		return Claimed{}, err
 	}
-	s, err := h.connect(ctx, p, charter, c.Options)
+	s, err := h.connect(ctx, p, c.Options)
 	if err != nil {
 		return Claimed{}, err
 	}
@@ -128,12 +129,19 @@ func (h Home) enter(ctx context.Context, c Claim, p Profile, charter ledger.Char
 	if err != nil {
 		return Claimed{}, err
 	}
+	// The charter in force may have another recipient than the first.
+	if err := s.profile.takeKeys(c.Kit.Entropy, s.charter, c.Rights); err != nil {
+		return Claimed{}, err
+	}
+	if err := h.Save(s.profile); err != nil {
+		return Claimed{}, err
+	}
 	if c.Enrol {
 		if _, err := s.enrol(ctx, c.Kit.Entropy.OwnerKey(), p.Grant); err != nil {
 			return Claimed{}, err
 		}
 	}
-	return Claimed{Profile: p, Charter: charter, Standing: st}, nil
+	return Claimed{Profile: s.profile, Charter: s.charter, Standing: st}, nil
 }
 
 // finder looks for the vault of an owner.
@@ -164,13 +172,9 @@ func (f finder) byVault(ctx context.Context, vault ident.CID, nodes []p2p.Node) 
 	found := f.ask(ctx, nodes, func(ctx context.Context, m *ledgerrpc.Member) ([]ident.Signed, error) {
 		return m.Charters(ctx, vault)
 	})
-	signed, ok := found[vault]
-	if !ok {
-		hint, err := f.host.GetHint(ctx, vault)
-		if err != nil {
-			return ident.Signed{}, fmt.Errorf("%w: %s", ErrNoVault, vault)
-		}
-		signed = hint.Charter
+	signed, err := f.first(ctx, vault, found)
+	if err != nil {
+		return signed, err
 	}
 	charter, err := ledger.VerifyFirstCharter(signed)
 	if err != nil {
@@ -180,6 +184,25 @@ func (f finder) byVault(ctx context.Context, vault ident.CID, nodes []p2p.Node) 
 		return signed, fmt.Errorf("%w: they are not those of vault %s", ErrWrongWords, vault)
 	}
 	return signed, nil
+}
+
+// first returns the charter that the vault is called by: one that was found, or else
+// the one in the DHT's hint. A node that shows it with a false signature hides
+// nothing.
+func (f finder) first(ctx context.Context, vault ident.CID, found []ident.Signed) (ident.Signed, error) {
+	for _, s := range found {
+		if s.CID() != vault {
+			continue
+		}
+		if _, err := ledger.VerifyFirstCharter(s); err == nil {
+			return s, nil
+		}
+	}
+	hint, err := f.host.GetHint(ctx, vault)
+	if err != nil {
+		return ident.Signed{}, fmt.Errorf("%w: %s", ErrNoVault, vault)
+	}
+	return hint.Charter, nil
 }
 
 // byOwner asks which vaults the words own. Several are a question to the person.
@@ -193,11 +216,13 @@ func (f finder) byOwner(ctx context.Context, nodes []p2p.Node) (ident.Signed, er
 	})
 	var own []ident.Signed
 	names := ""
-	for cid, signed := range found {
-		if c, err := ledger.VerifyFirstCharter(signed); err == nil && c.Owner == f.owner {
-			own = append(own, signed)
-			names += " " + cid.String()
+	for _, signed := range found {
+		c, err := ledger.VerifyFirstCharter(signed)
+		if err != nil || c.Owner != f.owner || slices.ContainsFunc(own, func(s ident.Signed) bool { return s.CID() == c.ID() }) {
+			continue
 		}
+		own = append(own, signed)
+		names += " " + c.ID().String()
 	}
 	switch len(own) {
 	case 0:
@@ -208,21 +233,26 @@ func (f finder) byOwner(ctx context.Context, nodes []p2p.Node) (ident.Signed, er
 	return ident.Signed{}, fmt.Errorf("%w:%s", ErrManyVaults, names)
 }
 
-// ask asks all nodes at once for first charters, and returns them by their CIDs.
-func (f finder) ask(ctx context.Context, nodes []p2p.Node, question func(context.Context, *ledgerrpc.Member) ([]ident.Signed, error)) map[ident.CID]ident.Signed {
-	var asked []ledger.Member
-	for _, n := range nodes {
-		asked = append(asked, ledger.Member{Node: n.Certificate.Node, Name: n.Certificate.Name})
-	}
-	wait := quorumWait{Enough: len(asked), Limit: askLimit}
-	answers := gather(ctx, asked, wait, func(ctx context.Context, m ledger.Member) ([]ident.Signed, error) {
-		return question(ctx, f.client.Member(m.Node, ident.Signed{}))
+// ask asks all nodes at once for charters. What they show is not verified: one
+// charter may be there with several signatures, none of them twice.
+func (f finder) ask(ctx context.Context, nodes []p2p.Node, question func(context.Context, *ledgerrpc.Member) ([]ident.Signed, error)) []ident.Signed {
+	answers := askNodes(ctx, nodes, func(ctx context.Context, node ident.PublicKey) ([]ident.Signed, error) {
+		return question(ctx, f.client.Member(node, ident.Signed{}))
 	})
-	found := map[ident.CID]ident.Signed{}
+	type shown struct {
+		charter   ident.CID
+		signature ident.Signature
+	}
+	seen := map[shown]bool{}
+	var found []ident.Signed
 	for _, a := range answers {
-		if len(a.Value) > 0 && a.Err == nil {
-			for _, s := range a.Value {
-				found[s.CID()] = s
+		if a.Err != nil {
+			continue
+		}
+		for _, s := range a.Value {
+			if is := (shown{s.CID(), s.Signature}); !seen[is] {
+				seen[is] = true
+				found = append(found, s)
 			}
 		}
 	}

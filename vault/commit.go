@@ -166,7 +166,7 @@ func (c *commit) prepare(ctx context.Context, r *round, w part, snap snapshot.Sn
 	snap.End = snapshot.TimeOf(c.options.Now())
 	st := w.Stats()
 	snap.Stats.Added, snap.Stats.Stored = st.Added, st.Stored
-	refs, err := c.refs(introduced)
+	refs, err := c.refs(ctx, introduced)
 	if err != nil {
 		return prepared{}, err
 	}
@@ -210,7 +210,7 @@ func texts(paths [][]byte) []string {
 // the run's checkpoints, and those of earlier commits that hold its chunks, with the
 // metadata segments that list them. A checkpoint's may hold some more: what is used
 // by files that are not finished.
-func (c *commit) refs(introduced int) (ledger.Raw, error) {
+func (c *commit) refs(ctx context.Context, introduced int) (ledger.Raw, error) {
 	used := c.seen.all()
 	metas := map[ident.CID]bool{}
 	for _, seg := range c.before.segments {
@@ -232,7 +232,13 @@ func (c *commit) refs(introduced int) (ledger.Raw, error) {
 		numbers = append(numbers, first+int64(i))
 	}
 	set := ledger.Set{Lane: c.lane()}.With(c.lane(), ident.CID{}, ledger.NewSpans(numbers...))
-	return set.Full().Encode()
+	return encodeSet(set, func() ledger.Set {
+		base, err := c.newestSet(ctx, c.lane())
+		if err != nil {
+			c.options.Log.Debug("the reference set is written in full", "error", err)
+		}
+		return base
+	})
 }
 
 func (c *commit) sealSnapshot(snap snapshot.Snapshot) ([]byte, error) {

@@ -19,6 +19,7 @@ import (
 	"holdfast/p2p/placement"
 	"holdfast/p2p/rpc"
 	"holdfast/seal"
+	"holdfast/vault/guardian"
 )
 
 // Create says what vault to make.
@@ -31,6 +32,9 @@ type Create struct {
 	Retention time.Duration
 	Cooling   time.Duration
 	Trash     time.Duration
+	Expiry    ledger.Expiry // none if zero
+	Guardians []guardian.Public
+	Threshold int    // of the guardians; a majority if zero
 	Device    string // what this machine is called
 	Rights    ledger.Rights
 	Options   Options
@@ -49,6 +53,9 @@ type Plan struct {
 	Members  []ledger.Member
 	Admitted int  // further operators who may hold shards
 	Thin     bool // fewer operators than shards: some hold more than one
+
+	Guardians []guardian.Public
+	Threshold int // how many of them recover the key, and approve
 }
 
 // ErrDeclined says that a person did not agree.
@@ -65,6 +72,9 @@ func (h Home) Create(ctx context.Context, c Create) (Profile, Plan, error) {
 	}
 	if _, err := os.Stat(h.vaultDir(c.Name)); err == nil {
 		return Profile{}, Plan{}, fmt.Errorf("%w: %s", ErrExists, c.Name)
+	}
+	if err := c.checkGuardians(); err != nil {
+		return Profile{}, Plan{}, fmt.Errorf("create vault: %w", err)
 	}
 	n, err := h.newVault(ctx, c)
 	if err != nil {
@@ -142,6 +152,7 @@ func (n *newVault) make(ctx context.Context) error {
 			return err
 		}
 	}
+	n.askKeys(ctx, nodes)
 	signed, err := n.writeCharter()
 	if err != nil {
 		return err
@@ -178,7 +189,10 @@ func (n *newVault) choose(nodes []p2p.Node) error {
 	if missing := placement.MinOperators(code) - len(byOperator); missing > 0 {
 		return fmt.Errorf("%w: %d operators found, %d more are needed for %v", ErrTooFewNodes, len(byOperator), missing, code)
 	}
-	n.plan = Plan{Network: n.host.Network(), Code: code, Thin: len(byOperator) < code.N}
+	n.plan = Plan{
+		Network: n.host.Network(), Code: code, Thin: len(byOperator) < code.N,
+		Guardians: n.Guardians, Threshold: n.Threshold,
+	}
 	n.pickMembers(byOperator)
 	return nil
 }
@@ -216,6 +230,34 @@ func (n *newVault) pickMembers(byOperator map[ident.PublicKey][]p2p.Node) {
 	n.plan.Admitted = len(n.charter.Admitted)
 }
 
+// askKeys asks the members for vote keys that are for this vault alone. One that gives
+// none signs under the vote key of its certificate.
+func (n *newVault) askKeys(ctx context.Context, nodes []p2p.Node) {
+	client := ledgerrpc.NewClient(rpc.Over[p2p.Stream](n.host), ledgerrpc.Limits{})
+	defer client.Close()
+	var nonce [16]byte
+	rand.Read(nonce[:]) // never fails: crypto/rand ends the program instead
+	certificates := map[ident.PublicKey]ledger.NodeCertificate{}
+	for _, node := range nodes {
+		certificates[node.Certificate.Node] = node.Certificate
+	}
+	wait := quorumWait{Enough: len(n.plan.Members), Limit: askLimit}
+	for i, a := range gather(ctx, n.plan.Members, wait, func(ctx context.Context, m ledger.Member) (ident.PublicKey, error) {
+		signed, err := client.Member(m.Node, ident.Signed{}).Key(ctx, ident.CID{}, nonce)
+		if err != nil {
+			return ident.PublicKey{}, err
+		}
+		k, err := ledger.VerifyMemberKey(signed, certificates[m.Node], ident.CID{}, nonce)
+		return k.Vote, err
+	}) {
+		if a.Err != nil {
+			n.Options.Warn(fmt.Sprintf("%s gives no vote key of its own for this vault: %v", a.Member.Name, a.Err))
+			continue
+		}
+		n.plan.Members[i].Vote = a.Value
+	}
+}
+
 // writeCharter fills in and signs the vault's constitution.
 func (n *newVault) writeCharter() (ident.Signed, error) {
 	c := &n.charter
@@ -230,7 +272,11 @@ func (n *newVault) writeCharter() (ident.Signed, error) {
 	c.Created = ledger.Millis(n.Options.Now())
 	c.Members, c.Code = n.plan.Members, ledger.Code(n.plan.Code)
 	c.Retention, c.Cooling, c.Trash = seconds(n.Retention), seconds(n.Cooling), seconds(n.Trash)
+	c.Expiry = n.Expiry
 	c.Identity, c.Recipient = firstIdentity, id.Recipient().String()
+	if err := AppointGuardians(n.entropy, n.Guardians, n.Threshold)(c); err != nil {
+		return ident.Signed{}, err
+	}
 	signed, err := ledger.SignCharter(n.entropy.OwnerKey(), *c)
 	if err != nil {
 		return signed, err
@@ -303,18 +349,9 @@ func shorten(name string) string {
 
 // takeKeys gives a profile the secrets that go with its rights.
 func (p *Profile) takeKeys(e seal.Entropy, c ledger.Charter, r ledger.Rights) error {
-	p.Keys, p.Identities = e.Keys(c.Salt[:]), nil
-	if !r.CanRead() {
-		return nil
-	}
-	for i := c.Identity; i >= firstIdentity; i-- {
-		id, err := e.Identity(c.Salt[:], uint64(i))
-		if err != nil {
-			return err
-		}
-		p.Identities = append(p.Identities, id)
-	}
-	return nil
+	var err error
+	p.Keys, p.Identities, err = keysFor(e, c, r)
+	return err
 }
 
 // publish has every member accept the charter, then enrols the device.
@@ -336,7 +373,7 @@ func (n *newVault) publish(ctx context.Context, signed ident.Signed) error {
 	if have := succeeded(answers); have < len(answers) {
 		return fmt.Errorf("%w: %d of %d members accepted: %w", ErrTooFewNodes, have, len(answers), refusal(answers, have, len(answers)))
 	}
-	s, err := n.home.connect(ctx, n.profile, n.charter, n.Options)
+	s, err := n.home.connect(ctx, n.profile, n.Options)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // its vote keeps nobody else waiting.
 type decision struct {
 	s     *Session
+	place ledger.Place
 	entry ledger.Entry
 	link  ledger.Link // without certificate
 
@@ -21,27 +23,25 @@ type decision struct {
 
 	mu          sync.Mutex
 	votes       []answer[ident.Signed]
-	patience    *time.Timer // with those who are left, when a quorum is impossible
+	patience    *time.Timer // with those who are left, when a quorum is impossible or in doubt
 	closed      bool
 	ready       chan struct{} // closed when what follows is known
 	cert        []byte
 	certificate ledger.Certificate
 	err         error
+	acks        []ident.Signed
 }
 
-// decide takes an entry through both phases, and returns how many members have the
-// certificate: a quorum at least.
-func (s *Session) decide(ctx context.Context, key ident.PrivateKey, e ledger.Entry, signed ident.Signed, body []byte) (*decision, int, error) {
-	proposal, err := ledger.SignProposal(key, ledger.Proposal{
-		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height},
-		Entry: e.CID(),
-	})
+// decide takes an entry through both phases at one attempt. When it comes back without
+// an error, a quorum at least has the certificate.
+func (s *Session) decide(ctx context.Context, o *offering) (*decision, error) {
+	proposal, err := ledger.SignProposal(o.key, ledger.Proposal{Place: o.place(), Entry: o.entry.CID(), Reports: o.reports, Acks: o.acks})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d := &decision{s: s, stop: stop, entry: e, link: ledger.Link{V: 1, Entry: signed, Body: body}, ready: make(chan struct{})}
+	d := &decision{s: s, stop: stop, place: o.place(), entry: o.entry, link: o.link, ready: make(chan struct{})}
 	quorum := ledger.Quorum(len(s.charter.Members))
 	wait := quorumWait{Enough: quorum, Grace: writeGrace, Limit: 2 * writeLimit}
 	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
@@ -49,20 +49,19 @@ func (s *Session) decide(ctx context.Context, key ident.PrivateKey, e ledger.Ent
 	})
 	d.refuse() // nobody is left who could change anything
 	if d.err != nil {
-		return nil, 0, d.err
+		return nil, d.err
 	}
-	acks := succeeded(answers)
-	if acks < quorum {
-		return nil, 0, refusal(answers, acks, quorum)
+	if acks := succeeded(answers); acks < quorum {
+		return nil, refusal(answers, acks, quorum)
 	}
-	return d, acks, nil
+	return d, nil
 }
 
 // member takes one member through both phases.
 func (d *decision) member(ctx context.Context, m ledger.Member, proposal ident.Signed) error {
 	voting, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	vote, err := d.s.voteOf(voting, m, d.entry, proposal, d.link.Entry, d.link.Body)
+	vote, err := d.s.voteOf(voting, m, d.place, proposal, d.link)
 	d.take(answer[ident.Signed]{m, vote, err})
 	select {
 	case <-d.ready:
@@ -77,7 +76,8 @@ func (d *decision) member(ctx context.Context, m ledger.Member, proposal ident.S
 
 // take notes what a member said. The vote that makes a quorum makes the certificate;
 // the refusal that makes one impossible ends the decision, unless those who are left
-// may show that the entry is hopeless: they are given a moment.
+// may show that the entry is hopeless: they are given a moment. So are they when a
+// member is bound to something else: the next attempt may do without them.
 func (d *decision) take(a answer[ident.Signed]) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -97,17 +97,25 @@ func (d *decision) take(a answer[ident.Signed]) {
 		}
 		d.cert, d.certificate, d.err = ledger.MakeCertificate(votes, d.s.charter)
 	case have+members-len(d.votes) >= quorum:
-		return
-	case mayBeHopeless(d.votes, members, quorum):
-		if d.patience == nil {
-			d.patience = time.AfterFunc(writeGrace, d.refuse)
+		if slices.ContainsFunc(d.votes, func(a answer[ident.Signed]) bool { return bound(a.Err) }) {
+			d.beImpatient()
 		}
+		return
+	case mayBeHopeless(d.votes, members):
+		d.beImpatient()
 		return
 	default:
 		d.err = refusal(d.votes, have, quorum)
 		d.stop()
 	}
 	d.close()
+}
+
+// beImpatient ends the decision soon. The caller holds the lock.
+func (d *decision) beImpatient() {
+	if d.patience == nil {
+		d.patience = time.AfterFunc(writeGrace, d.refuse)
+	}
 }
 
 // refuse ends a decision that is still open.
@@ -156,8 +164,14 @@ func (d *decision) certify(ctx context.Context, m ledger.Member) error {
 		return err
 	}
 	a, err := ledger.VerifyAck(signed, s.charter)
-	if err == nil && (a.Operator != m.Operator || a.Entry != d.entry.CID()) {
+	if err == nil && (a.Operator != m.Operator || a.Entry != d.entry.CID() || a.Place != d.place) {
 		err = ErrFork
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.acks = append(d.acks, signed)
+	return nil
 }

@@ -60,26 +60,41 @@ func TestDecisionNeedsAQuorumAndNoMore(t *testing.T) {
 		t.Error("a certificate after all")
 	}
 
-	// Two refuse for good, and a third one may: it is waited for, and settles it.
+	// One refuses for good, and another one may: it is waited for, and settles it.
 	d, stopped = begin()
-	no = ledger.ErrCharter
 	refuse(d, 0)
+	no = ledger.ErrCharter
 	refuse(d, 1)
 	if decided(d) {
 		t.Fatal("those who are left are not waited for")
 	}
 	refuse(d, 3)
 	if !decided(d) || !hopeless(d.err, v.Charter) || !*stopped {
-		t.Errorf("three of four refuse for good: %v, stopped %v", d.err, *stopped)
+		t.Errorf("two of four refuse for good: %v, stopped %v", d.err, *stopped)
 	}
 
-	// They do not come: what was said counts.
+	// It does not come: what was said counts.
 	d, stopped = begin()
 	refuse(d, 0)
+	no = errors.New("no")
 	refuse(d, 1)
 	d.refuse()
 	d.refuse()
 	if !decided(d) || hopeless(d.err, v.Charter) || !errors.Is(d.err, ErrNoQuorum) || !*stopped {
-		t.Errorf("two of four refuse for good: %v, stopped %v", d.err, *stopped)
+		t.Errorf("one of four refuses for good: %v, stopped %v", d.err, *stopped)
+	}
+
+	// A member that is bound to something else is no reason to wait for ever.
+	d, _ = begin()
+	no = ledger.ErrAttempt
+	vote(d, 0)
+	refuse(d, 1)
+	if decided(d) || d.patience == nil {
+		t.Error("it waits for the others without an end")
+	}
+	d.refuse()
+	var r refused
+	if !errors.As(d.err, &r) || r.bound != 1 {
+		t.Errorf("bound: %v", d.err)
 	}
 }

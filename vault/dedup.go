@@ -130,7 +130,7 @@ func (c *commit) earlier(ctx context.Context) ([]Snapshot, error) {
 	links := c.history.lanes[c.lane()]
 	var out []Snapshot
 	for i := len(links) - 1; i >= 0; i-- {
-		if links[i].Entry.Source != source {
+		if links[i].Entry.Source != source || c.isForgotten(links[i].CID) {
 			continue
 		}
 		info, err := c.openSnapshot(ctx, links[i])

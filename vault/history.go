@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -19,7 +18,9 @@ import (
 type Link struct {
 	CID   ident.CID
 	Entry ledger.Entry
-	Time  time.Time // median of the members' clocks
+	// Time is the median of the members' clocks. It is zero until the entry's own
+	// certificate has been verified: see proveTime.
+	Time time.Time
 }
 
 // history is this machine's verified view of the lanes: links in order, from height
@@ -31,11 +32,11 @@ type history struct {
 	grants map[ident.PublicKey]ledger.Grant
 	signed map[ident.PublicKey]ident.Signed // the same, as the owner signed them
 	gone   map[ident.PublicKey]bool         // revoked devices
+	sealed []byte                           // this device's keys, of its newest enrolment that was read; nil once taken
 
-	// introduced has the segments of the entries whose bodies were read once, without
-	// their descriptors: of each lane those up to some height.
-	introduced map[ident.CID][]index.Segment
-	unwritten  int // entries that are not in the summary on disk, or not all of it
+	introduced introductions
+	newest     ledger.Set // the reference set that was resolved last
+	unwritten  int        // entries that are not in the summary on disk, or not all of it
 }
 
 const (
@@ -48,7 +49,7 @@ func newHistory(dir string) *history {
 	return &history{
 		dir: dir, lanes: map[ident.PublicKey][]Link{}, signed: map[ident.PublicKey]ident.Signed{},
 		grants: map[ident.PublicKey]ledger.Grant{}, gone: map[ident.PublicKey]bool{},
-		introduced: map[ident.CID][]index.Segment{},
+		introduced: newIntroductions(),
 	}
 }
 
@@ -59,14 +60,10 @@ func (h *history) enrol(g ledger.Grant, signed ident.Signed) {
 // introduce notes what an entry introduced. All that stands before it in its lane is
 // noted already.
 func (h *history) introduce(entry ident.CID, segs []index.Segment) {
-	if _, known := h.introduced[entry]; known {
+	if _, known := h.introduced.entries[entry]; known {
 		return
 	}
-	light := slices.Clone(segs)
-	for i := range light {
-		light[i].Descriptor = nil
-	}
-	h.introduced[entry] = light
+	h.introduced.put(entry, segs)
 	h.unwritten++
 }
 
@@ -118,6 +115,24 @@ func (h *history) next(e ledger.Entry) error {
 func (h *history) add(l Link) {
 	h.lanes[l.Entry.Lane] = append(h.lanes[l.Entry.Lane], l)
 	h.unwritten++
+}
+
+// cut takes the entries of a lane above a height out, of the cache too, and returns
+// them.
+func (h *history) cut(lane ident.PublicKey, keep int64) []Link {
+	void := h.lanes[lane][keep:]
+	for _, l := range void {
+		delete(h.introduced.entries, l.CID)
+		os.Remove(h.linkPath(lane, l.Entry.Height))
+	}
+	h.lanes[lane] = h.lanes[lane][:keep:keep]
+	h.unwritten += summaryEvery
+	return void
+}
+
+// unenrol forgets what the owner's lane has said: it is read again.
+func (h *history) unenrol() {
+	h.grants, h.signed, h.gone = map[ident.PublicKey]ledger.Grant{}, map[ident.PublicKey]ident.Signed{}, map[ident.PublicKey]bool{}
 }
 
 func (h *history) laneDir(lane ident.PublicKey) string {

@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/ident"
 	"holdfast/seal"
+	"holdfast/vault/guardian"
 )
 
 // Kit is what a person needs to get everything back on an empty machine: the
@@ -66,6 +67,9 @@ func ReadKit(r io.Reader) (Kit, error) {
 		return Kit{}, err
 	}
 	if !found {
+		if _, err := guardian.ParseShareFile(text); err == nil {
+			return Kit{}, fmt.Errorf("read kit: %w: it is a guardian's share, for recover --share", ErrKit)
+		}
 		k.Entropy, err = seal.ParsePhrase(string(text))
 		if err != nil {
 			return Kit{}, fmt.Errorf("read kit: %w", err)

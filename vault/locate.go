@@ -109,7 +109,7 @@ func (s *Session) laneSegments(ctx context.Context, lane ident.PublicKey, upto i
 // introducedBy returns what an entry introduced. Its body is read once in this
 // machine's life; first is the number of its first segment in the lane.
 func (s *Session) introducedBy(ctx context.Context, l Link, first int64) ([]index.Segment, error) {
-	if segs, known := s.history.introduced[l.CID]; known {
+	if segs, known := s.history.introduced.get(l); known {
 		return segs, nil
 	}
 	segs, err := s.fullSegments(ctx, l, first)
@@ -154,8 +154,8 @@ func (s *Session) loadIndex(ctx context.Context, r *object.Reader, lane ident.Pu
 		}
 		n.segments = append(n.segments, segs...)
 		n.metas[l.CID] = segs[len(segs)-1].CID
-		if done[i] {
-			continue
+		if done[i] || s.releases.segments[n.metas[l.CID]] {
+			continue // what listed its chunks is let go of with all that it listed
 		}
 		absent, err := s.takeInIndex(ctx, r, l, first)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"holdfast/internal/ident"
@@ -37,21 +38,63 @@ type Standing struct {
 	Older     []string // lanes of which an older head was seen than this machine remembers
 }
 
-// askHeads asks all members for their heads with a fresh nonce.
+// askHeads asks all members of the newest charter for their heads with a fresh nonce.
+// One who signs under another charter is asked for that as well.
 func (s *Session) askHeads(ctx context.Context) ([]answer[ledger.Heads], Standing, error) {
+	for {
+		answers, newest, err := s.askHeadsOnce(ctx)
+		if err != nil {
+			return nil, Standing{}, err
+		}
+		if newest.Len() <= s.chain.Len() && succeeded(answers) == 0 {
+			newest = s.followAnybody(ctx)
+		}
+		if newest.Len() <= s.chain.Len() {
+			return s.weigh(answers)
+		}
+		if err := s.setChain(ctx, newest); err != nil {
+			return nil, Standing{}, err
+		}
+	}
+}
+
+// askHeadsOnce asks the members of the charter that this machine knows, and returns the
+// longest chain of charters that they have shown.
+func (s *Session) askHeadsOnce(ctx context.Context) ([]answer[ledger.Heads], ledger.Chain, error) {
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
-		return nil, Standing{}, err
+		return nil, ledger.Chain{}, err
 	}
-	n := len(s.charter.Members)
-	wait := quorumWait{Enough: n, Grace: askGrace, Limit: askLimit}
+	var mu sync.Mutex
+	newest := s.chain
+	wait := quorumWait{Enough: len(s.charter.Members), Grace: askGrace, Limit: askLimit}
 	answers := gather(ctx, s.charter.Members, wait, func(ctx context.Context, m ledger.Member) (ledger.Heads, error) {
-		signed, err := s.member(m).Heads(ctx, s.vault, nonce)
-		if err != nil {
-			return ledger.Heads{}, err
+		h, err := s.headsOf(ctx, m, nonce)
+		if err == nil && h.Charter != s.charter.CID() {
+			err = fmt.Errorf("heads of %s: %w", m.Name, ledger.ErrCharter)
 		}
-		return ledger.VerifyHeads(signed, s.charter, m, nonce)
+		if err != nil && moved(err) {
+			chain := s.after(ctx, m.Node)
+			mu.Lock()
+			defer mu.Unlock()
+			newest = longest(newest, chain)
+		}
+		return h, err
 	})
+	return answers, newest, nil
+}
+
+func (s *Session) headsOf(ctx context.Context, m ledger.Member, nonce [16]byte) (ledger.Heads, error) {
+	signed, err := s.member(m).Heads(ctx, s.vault, nonce)
+	if err != nil {
+		return ledger.Heads{}, err
+	}
+	return ledger.VerifyHeads(signed, s.charter, m, nonce)
+}
+
+// weigh says how much the answers of members are worth.
+func (s *Session) weigh(answers []answer[ledger.Heads]) ([]answer[ledger.Heads], Standing, error) {
+	n := len(s.charter.Members)
 	st := Standing{Answers: succeeded(answers), Members: n}
 	st.Freshness = ledger.Judge(n, st.Answers)
 	for _, a := range answers {
@@ -113,8 +156,13 @@ func (s *Session) Sync(ctx context.Context) (Standing, error) {
 			s.options.Log.Debug("no bootstrap node answers yet", "error", err)
 		}
 	}
+	released := s.council().askReleased(ctx, s.releases)
 	answers, st, err := s.askHeads(ctx)
+	shown := released()
 	if err != nil {
+		return st, err
+	}
+	if err := s.follow(ctx, answers); err != nil {
 		return st, err
 	}
 	claims := highest(answers)
@@ -129,6 +177,17 @@ func (s *Session) Sync(ctx context.Context) (Standing, error) {
 			}
 		}
 	}
+	done, err := s.completeCharter(ctx)
+	if err != nil {
+		s.warn("a change of the charter is under way and could not be completed: %v", err)
+	}
+	if done {
+		return s.Sync(ctx)
+	}
+	if err := s.takeEnrolment(); err != nil {
+		return st, err
+	}
+	s.takeReleased(ctx, shown)
 	s.complete(ctx, answers)
 	s.settle()
 	st.Older, err = s.home.remember(s.profile.Name, s.history.heads())
@@ -140,6 +199,7 @@ func (s *Session) Sync(ctx context.Context) (Standing, error) {
 // have them. A claim that nobody can prove counts for nothing.
 func (s *Session) pullLane(ctx context.Context, lane ident.PublicKey, c claim) error {
 	var failed error
+	revoked := 0
 	for _, m := range c.by {
 		if s.history.height(lane) >= c.height {
 			return nil
@@ -148,10 +208,16 @@ func (s *Session) pullLane(ctx context.Context, lane ident.PublicKey, c claim) e
 		if err != nil && ctx.Err() != nil {
 			return err
 		}
+		if errors.Is(err, ledger.ErrRevoked) {
+			revoked++
+		}
 		failed = errors.Join(failed, err)
 	}
 	if s.history.height(lane) >= c.height || failed == nil {
 		return nil
+	}
+	if err := s.revokedBy(revoked); err != nil {
+		return err
 	}
 	s.warn("a head that %d members claim could not be proved: %v", len(c.by), failed)
 	return nil
@@ -167,10 +233,13 @@ func (s *Session) pullFrom(ctx context.Context, m ledger.Member, lane ident.Publ
 		if len(links) == 0 {
 			return fmt.Errorf("fetch entries from %s: %w: none above %d", m.Name, ErrFork, from-1)
 		}
-		for _, p := range links {
-			if err := s.takeIn(ctx, p, &m); err != nil {
-				return fmt.Errorf("verify entry from %s: %w", m.Name, err)
+		if l, err := s.verifyLink(links[0]); err == nil && s.history.next(l.Entry) != nil {
+			if err := s.replaceHead(ctx, m, lane); err != nil {
+				return fmt.Errorf("fetch entries from %s: %w", m.Name, err)
 			}
+		}
+		if err := s.takePage(ctx, lane, links, &m); err != nil {
+			return fmt.Errorf("verify entry from %s: %w", m.Name, err)
 		}
 	}
 	return nil
@@ -186,7 +255,7 @@ func (s *Session) complete(ctx context.Context, answers []answer[ledger.Heads]) 
 			if a.Err != nil {
 				continue
 			}
-			if laneHeight(a.Value, lane) >= height {
+			if s.agrees(a.Value.Lane(lane)) && laneHeight(a.Value, lane) >= height {
 				have++
 			} else {
 				behind = append(behind, a)
@@ -196,7 +265,7 @@ func (s *Session) complete(ctx context.Context, answers []answer[ledger.Heads]) 
 			continue
 		}
 		for _, a := range behind {
-			if err := s.catchUp(ctx, a.Member, lane, laneHeight(a.Value, lane)); err != nil {
+			if err := s.catchUp(ctx, a.Member, lane, s.below(a.Value.Lane(lane))); err != nil {
 				s.warn("%s could not be brought up to date: %v", a.Member.Name, err)
 			}
 		}
@@ -205,22 +274,47 @@ func (s *Session) complete(ctx context.Context, answers []answer[ledger.Heads]) 
 
 func laneHeight(h ledger.Heads, lane ident.PublicKey) int64 { return h.Lane(lane).Height }
 
+// below returns the height up to which a member needs nothing of a lane.
+func (s *Session) below(l ledger.LaneHead) int64 {
+	if s.agrees(l) {
+		return l.Height
+	}
+	return l.Height - 1
+}
+
 // catchUp sends a member the links of a lane above a height, with their bodies.
 func (s *Session) catchUp(ctx context.Context, m ledger.Member, lane ident.PublicKey, above int64) error {
 	for _, l := range s.history.above(lane, above) {
-		body, err := s.Body(ctx, l)
-		if err != nil {
-			return err
-		}
-		link, err := s.encodedLink(ctx, l)
-		if err != nil {
-			return err
-		}
-		if err := s.member(m).Adopt(ctx, s.vault, link, body); err != nil {
+		if err := s.handOver(ctx, m, l); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// handOver sends a member one link with its body.
+func (s *Session) handOver(ctx context.Context, m ledger.Member, l Link) error {
+	if link, ok := s.succession(l.CID); ok {
+		return s.adopt(ctx, m, link)
+	}
+	body, err := s.Body(ctx, l)
+	if err != nil {
+		return err
+	}
+	link, err := s.encodedLink(ctx, l)
+	if err != nil {
+		return err
+	}
+	return s.member(m).Adopt(ctx, s.vault, link, body)
+}
+
+// headOf returns the height at which a member that is behind says that its lane ends.
+func headOf(err error) int64 {
+	var at *ledgerrpc.HeadError
+	if errors.As(err, &at) {
+		return at.Height
+	}
+	return 0
 }
 
 // encodedLink returns an entry with its certificate as it came, from the cache or
@@ -253,6 +347,7 @@ func (s *Session) Body(ctx context.Context, l Link) ([]byte, error) {
 		return p, nil
 	}
 	var failed error
+	revoked := 0
 	for _, m := range s.readiest() {
 		p, err := s.member(m).Body(ctx, s.vault, l.Entry.Body)
 		if err == nil && ident.SumDagCBOR(p) != l.Entry.Body {
@@ -265,7 +360,13 @@ func (s *Session) Body(ctx context.Context, l Link) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, err
 		}
+		if errors.Is(err, ledger.ErrRevoked) {
+			revoked++
+		}
 		failed = errors.Join(failed, err)
+	}
+	if err := s.revokedBy(revoked); err != nil {
+		return nil, err
 	}
 	return nil, fmt.Errorf("fetch body of entry %.8s: %w: %w", l.CID.Hex(), ErrNetwork, failed)
 }

@@ -113,17 +113,24 @@ func parseProfile(data []byte) (Profile, error) {
 	if p.Index, err = seal.NewIdentity([32]byte(f.Index)); err != nil {
 		return Profile{}, err
 	}
-	for _, seed := range f.Identities {
+	p.Identities, err = identitiesOf(f.Identities)
+	return p, err
+}
+
+// identitiesOf makes the identities of seeds.
+func identitiesOf(seeds [][]byte) ([]seal.Identity, error) {
+	var out []seal.Identity
+	for _, seed := range seeds {
 		if len(seed) != 32 {
-			return Profile{}, errors.New("an identity has the wrong length")
+			return nil, errors.New("an identity has the wrong length")
 		}
 		id, err := seal.NewIdentity([32]byte(seed))
 		if err != nil {
-			return Profile{}, err
+			return nil, err
 		}
-		p.Identities = append(p.Identities, id)
+		out = append(out, id)
 	}
-	return p, nil
+	return out, nil
 }
 
 // charter returns the verified first charter.

@@ -32,7 +32,7 @@ func TestReadiest(t *testing.T) {
 	}
 }
 
-// TestHopeless: only what a quorum has refused for good.
+// TestHopeless: only what so many have refused for good that no quorum is left.
 func TestHopeless(t *testing.T) {
 	c := ledgertest.NewVault("shop", 4).Charter
 	passing := []error{context.DeadlineExceeded, ledger.ErrBehind, ledgerrpc.ErrLocked, ledgerrpc.ErrBusy, ledgerrpc.ErrPaused, errors.New("out of reach")}
@@ -47,7 +47,7 @@ func TestHopeless(t *testing.T) {
 				answers = append(answers, answer[int]{Member: m, Err: err})
 			}
 			err := fmt.Errorf("offer: %w", refusal(answers, 0, c.Quorum()))
-			if !errors.Is(err, ErrNoQuorum) || hopeless(err, c) != (firmly >= 3) {
+			if !errors.Is(err, ErrNoQuorum) || hopeless(err, c) != (firmly >= 2) {
 				t.Errorf("%d firm refusals, and %v: hopeless is %v", firmly, last, hopeless(err, c))
 			}
 		}

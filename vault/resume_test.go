@@ -22,6 +22,12 @@ type interrupted struct {
 
 func newInterrupted(t *testing.T) interrupted {
 	t.Helper()
+	return newMachine(t, func(Kit) error { return nil })
+}
+
+// newMachine makes a network and a vault in it.
+func newMachine(t *testing.T, keepKit func(Kit) error) interrupted {
+	t.Helper()
 	n, err := testnet.InProcess(t.Context(), testnet.Config{Dir: t.TempDir(), Nodes: 4})
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +45,7 @@ func newInterrupted(t *testing.T) interrupted {
 	}
 	_, _, err = m.home.Create(t.Context(), Create{
 		Name: "shop", Bootstrap: n.Bootstrap(), Rights: ledger.Full, Device: "x", Options: m.opts,
-		KeepKit: func(Kit) error { return nil },
+		KeepKit: keepKit,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -125,21 +131,26 @@ func (m interrupted) keepDraft(t *testing.T, s *Session, p prepared) (ident.Sign
 	return signed, p.encoded
 }
 
-// voteOfSome has some members vote for an entry.
+// voteOfSome has the first n members vote for an entry.
 func voteOfSome(t *testing.T, s *Session, n int, signed ident.Signed, body []byte) (votes []ident.Signed) {
+	t.Helper()
+	return voteOf(t, s, s.charter.Members[:n], signed, body)
+}
+
+// voteOf has some members vote for an entry.
+func voteOf(t *testing.T, s *Session, members []ledger.Member, signed ident.Signed, body []byte) (votes []ident.Signed) {
 	t.Helper()
 	e, err := ledger.VerifyEntry(signed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	proposal, err := ledger.SignProposal(s.profile.Device, ledger.Proposal{
-		Place: ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height}, Entry: e.CID(),
-	})
+	at := ledger.Place{Vault: s.vault, Charter: s.charter.CID(), Lane: e.Lane, Height: e.Height}
+	proposal, err := ledger.SignProposal(s.profile.Device, ledger.Proposal{Place: at, Entry: e.CID()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range s.charter.Members[:n] {
-		vote, err := s.voteOf(t.Context(), m, e, proposal, signed, body)
+	for _, m := range members {
+		vote, err := s.voteOf(t.Context(), m, at, proposal, ledger.Link{Entry: signed, Body: body})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"holdfast/internal/atomicfile"
@@ -35,21 +36,28 @@ type Session struct {
 	home    Home
 	profile Profile
 	options Options
-	charter ledger.Charter
+	chain   ledger.Chain
+	charter ledger.Charter // in force, as far as this machine knows
 	vault   ident.CID
 
-	host    *p2p.Host
-	shards  *shardrpc.Client
-	members *ledgerrpc.Client
-	history *history
-	index   *index.Index
-	heard   []answer[ledger.Heads] // of the last Sync
+	host     *p2p.Host
+	shards   *shardrpc.Client
+	members  *ledgerrpc.Client
+	history  *history
+	releases *releases
+	leaving  map[ident.CID]bool // segments that members called closing
+	index    *index.Index
+	heard    []answer[ledger.Heads] // of the last Sync
+
+	begun  map[ident.PublicKey]begunHeight // lanes in which an entry was given up
+	proofs map[ident.CID][]ident.Signed    // acks that prove a lane's head final, where its attempt is above 0
 
 	operators map[ident.PublicKey]ident.PublicKey // node -> operator, of all holders that entries name
 	unlock    func()
 	later     later
-	survey    *survey // nil before the first look around
-	joined    bool    // the host looks for others
+	survey    *survey  // nil before the first look around
+	joined    bool     // the host looks for others
+	accused   *accused // of a check under way; nil otherwise
 }
 
 // ErrNoRight says that the device's grant does not cover what was asked.
@@ -62,11 +70,7 @@ func (h Home) Open(ctx context.Context, name string, o Options) (*Session, error
 	if err != nil {
 		return nil, err
 	}
-	charter, err := p.charter()
-	if err != nil {
-		return nil, fmt.Errorf("open vault %s: %w", name, err)
-	}
-	s, err := h.connect(ctx, p, charter, o)
+	s, err := h.connect(ctx, p, o)
 	if err != nil {
 		return nil, fmt.Errorf("open vault %s: %w", name, err)
 	}
@@ -87,12 +91,20 @@ func (o Options) fill() Options {
 }
 
 // connect makes the host and the clients, and reads the cache.
-func (h Home) connect(ctx context.Context, p Profile, charter ledger.Charter, o Options) (*Session, error) {
-	s := &Session{
-		home: h, profile: p, options: o.fill(), charter: charter, vault: charter.ID(),
-		operators: map[ident.PublicKey]ident.PublicKey{},
+func (h Home) connect(ctx context.Context, p Profile, o Options) (*Session, error) {
+	first, err := p.charter()
+	if err != nil {
+		return nil, err
 	}
-	var err error
+	chain, err := readChain(h.cacheDir(first.ID()), p.Charter)
+	if err != nil {
+		return nil, err
+	}
+	charter := chain.Current()
+	s := &Session{
+		home: h, profile: p, options: o.fill(), chain: chain, charter: charter, vault: charter.ID(),
+		operators: map[ident.PublicKey]ident.PublicKey{}, begun: map[ident.PublicKey]begunHeight{}, proofs: map[ident.CID][]ident.Signed{},
+	}
 	s.host, err = p2p.New(ctx, p2p.Config{
 		Key: p.Device, Network: charter.Network, Bootstrap: append(o.Bootstrap, p.Bootstrap...),
 		Now: s.options.Now, Log: s.options.Log,
@@ -104,6 +116,8 @@ func (h Home) connect(ctx context.Context, p Profile, charter ledger.Charter, o 
 	s.shards = shardrpc.NewClient(network, shardrpc.Limits{})
 	s.members = ledgerrpc.NewClient(network, ledgerrpc.Limits{})
 	s.history = newHistory(h.cacheDir(s.vault))
+	s.releases = newReleases(h.cacheDir(s.vault))
+	s.releases.read(s.charterNamed)
 	if s.index, err = s.openIndex(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -114,11 +128,15 @@ func (h Home) connect(ctx context.Context, p Profile, charter ledger.Charter, o 
 // openIndex opens the cache on disk. While another command has it, this one does
 // with an index in memory, which it fills from the nodes.
 func (s *Session) openIndex() (*index.Index, error) {
-	x, err := index.Open(index.Config{Dir: s.home.Cache, Vault: s.vault, Lane: s.lane()})
+	x, err := index.Open(s.indexConfig())
 	if errors.Is(err, index.ErrBusy) {
 		return index.Mem(s.lane()), nil
 	}
 	return x, err
+}
+
+func (s *Session) indexConfig() index.Config {
+	return index.Config{Dir: s.home.Cache, Vault: s.vault, Lane: s.lane()}
 }
 
 // Close ends the session. What was acknowledged stays.
@@ -145,7 +163,7 @@ func (s *Session) Close() error {
 }
 
 // Vault returns the vault's ID; Name what this machine calls it; Charter its
-// constitution; Rights what this device may do.
+// constitution, as it is in force; Rights what this device may do.
 func (s *Session) Vault() ident.CID        { return s.vault }
 func (s *Session) Name() string            { return s.profile.Name }
 func (s *Session) Charter() ledger.Charter { return s.charter }
@@ -162,8 +180,24 @@ func (s *Session) Rights() ledger.Rights {
 
 func (s *Session) lane() ident.PublicKey { return s.profile.Device.Public() }
 
+// Bounds on the charters that are shown to a holder: bytes, and number. One that is shown
+// the first alone knows the others, or asks members for them.
+const (
+	maxShown         = 2 << 20
+	maxShownCharters = 63 // besides the first
+)
+
 func (s *Session) credential() shardrpc.Credential {
-	return shardrpc.Credential{Charter: s.profile.Charter, Grant: s.profile.Grant}
+	c := shardrpc.Credential{Charter: s.profile.Charter, Grant: s.profile.Grant}
+	size := 0
+	for _, next := range s.chain.Charters()[1:] {
+		size += len(next.Object)
+		c.Successors = append(c.Successors, next)
+	}
+	if size > maxShown || len(c.Successors) > maxShownCharters {
+		c.Successors = nil
+	}
+	return c
 }
 
 func (s *Session) warn(format string, args ...any) {
@@ -180,7 +214,7 @@ func (s *Session) needRead() error {
 	if len(s.profile.Identities) == 0 {
 		return fmt.Errorf("%w: it may add and not read", ErrNoRight)
 	}
-	return nil
+	return s.allowed()
 }
 
 // reader opens what the vault holds. The caller closes it.
@@ -189,7 +223,11 @@ func (s *Session) reader(counters *object.Counters) *object.Reader {
 }
 
 func (s *Session) readerOver(counters *object.Counters, holder func(ident.PublicKey) shardrpc.Holder) *object.Reader {
-	return object.NewReader(object.ReaderConfig{
+	return object.NewReader(s.readerConfig(counters, holder))
+}
+
+func (s *Session) readerConfig(counters *object.Counters, holder func(ident.PublicKey) shardrpc.Holder) object.ReaderConfig {
+	return object.ReaderConfig{
 		Keys: s.profile.Keys, Identities: append(s.profile.Identities, s.profile.Index),
 		Places: s.index.Places, Locate: s.locate, Holder: holder, Counters: counters,
 		Fault: func(node ident.PublicKey, ref shardrpc.Ref, err error) {
@@ -198,10 +236,18 @@ func (s *Session) readerOver(counters *object.Counters, holder func(ident.Public
 				s.warn("node %s gave bad bytes for shard %d of segment %.8s; other shards are used", node.Short(), ref.Index, ref.Segment.Hex())
 			}
 		},
-		FalsePlace: func(p index.Place, err error) {
-			s.warn("lane %s claims a chunk that segment %.8s does not hold: %v", p.Lane.Short(), p.Segment.Hex(), err)
-		},
-	})
+		FalsePlace: s.accuse,
+	}
+}
+
+// accuse notes that a lane claims a chunk that is not where it says: for a check, or
+// with a word to the person. It may be called by several goroutines at once.
+func (s *Session) accuse(p index.Place, err error) {
+	if s.accused != nil {
+		s.accused.note(p, err)
+		return
+	}
+	s.warn("lane %s claims a chunk that segment %.8s does not hold: %v", p.Lane.Short(), p.Segment.Hex(), err)
 }
 
 // rememberedName is the file in the profile that a rollback is noticed by.
@@ -240,9 +286,31 @@ func (h Home) remember(name string, heads map[ident.PublicKey]Link) (older []str
 	if !changed {
 		return older, nil
 	}
-	data, err := wire.Encode(next)
+	return older, writeRemembered(path, next)
+}
+
+// disremember forgets heads that have turned out to be void: a lane that is shorter
+// because of them has not gone back.
+func (h Home) disremember(name string, void []Link) error {
+	path := filepath.Join(h.vaultDir(name), rememberedName)
+	r, err := readRemembered(path)
 	if err != nil {
-		return older, err
+		return err
 	}
-	return older, atomicfile.WriteFile(path, data, 0o600)
+	kept := slices.DeleteFunc(slices.Clone(r.Lanes), func(l rememberedLane) bool {
+		return slices.ContainsFunc(void, func(v Link) bool { return v.CID == l.Entry })
+	})
+	if len(kept) == len(r.Lanes) {
+		return nil
+	}
+	r.Lanes = kept
+	return writeRemembered(path, r)
+}
+
+func writeRemembered(path string, r remembered) error {
+	data, err := wire.Encode(r)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, data, 0o600)
 }

@@ -75,12 +75,13 @@ func (f Filter) matches(s Snapshot) bool {
 	})
 }
 
-// Snapshots lists what the vault holds, oldest first, as of the last Sync.
+// Snapshots lists what the vault holds, oldest first, as of the last Sync. What a
+// certified release has forgotten is not in it: its bytes are going, or are gone.
 func (s *Session) Snapshots(ctx context.Context, f Filter) ([]Snapshot, error) {
 	var out []Snapshot
 	for lane, links := range s.history.lanes {
 		for _, l := range links {
-			if l.Entry.Kind != ledger.KindSnapshot {
+			if l.Entry.Kind != ledger.KindSnapshot || s.isForgotten(l.CID) {
 				continue
 			}
 			snap := Snapshot{Link: l, Device: s.history.grants[lane].Name}
@@ -94,6 +95,11 @@ func (s *Session) Snapshots(ctx context.Context, f Filter) ([]Snapshot, error) {
 			if f.matches(snap) {
 				out = append(out, snap)
 			}
+		}
+	}
+	for i := range out {
+		if err := s.proveTime(ctx, &out[i].Link); err != nil {
+			return nil, err
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool {
@@ -161,11 +167,21 @@ func (s *Session) Resolve(ctx context.Context, ref string, f Filter) (Snapshot, 
 	}
 	switch len(found) {
 	case 0:
-		return Snapshot{}, fmt.Errorf("%w: %s", ErrNoSnapshot, ref)
+		return Snapshot{}, s.missing(ref)
 	case 1:
 		return found[0], nil
 	}
 	return Snapshot{}, fmt.Errorf("%w: %s", ErrManySnapshots, ref)
+}
+
+// missing says why there is no snapshot of a name.
+func (s *Session) missing(ref string) error {
+	for entry, request := range s.releases.forgotten {
+		if strings.HasPrefix(entry.Hex(), strings.ToLower(ref)) {
+			return fmt.Errorf("%w: %s was released by request %.8s", ErrNoSnapshot, ref, request.Hex())
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrNoSnapshot, ref)
 }
 
 // latest returns the newest complete one.

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
 	"holdfast/ledger"
-	"holdfast/vault/index"
 )
 
 // A summary is what this machine has verified of a vault's history, in one file of
@@ -27,19 +25,22 @@ type summary struct {
 	Lanes []laneSummary     `cbor:"lanes"`
 	Gone  []ident.PublicKey `cbor:"gone"`
 	Grant []ident.Signed    `cbor:"grants"`
+	Chain int               `cbor:"chain"` // number of charters that were known
 }
 
-// laneSummary holds rows of linkRow bytes, one for each entry from height 1 on, and
-// the rows of the segments that they introduce.
+// laneSummary says how many bytes of rows a lane has behind the summary: rows of linkRow
+// bytes, one for each entry from height 1 on, and then those of the segments that they
+// introduce. They stand there as the machine's memory holds them: a vault may have a
+// million, and nothing of it is copied.
 type laneSummary struct {
 	Lane     ident.PublicKey `cbor:"lane"`
-	Links    []byte          `cbor:"links"`
-	Segments []byte          `cbor:"segments"`
+	Links    int64           `cbor:"links"`
+	Segments int64           `cbor:"segments"`
 }
 
 const (
 	summaryName    = "history"
-	summaryVersion = 1
+	summaryVersion = 3
 	summaryLimit   = 1 << 30
 	summaryContext = "holdfast 2026-11 summary of a vault's history in the cache v1"
 
@@ -47,19 +48,20 @@ const (
 	// summary.
 	summaryEvery = 8
 
+	// SPEC: file = tag (32) || length of the summary (4) || summary || rows of each lane
+	tagSize    = 32
+	lengthSize = 4
+
 	// SPEC: row = entry (32) || body (32) || source (16) || kind (1) || clock (8) || time (8) || segments (4)
-	linkRow       = 32 + 32 + 16 + 1 + 8 + 8 + 4
-	segmentRow    = 32 + 1     // segment || shards, then a number of Nodes (4) for each shard
-	notRead       = ^uint32(0) // the body has not been read: what it introduces is not known
-	nobody        = ^uint32(0) // holds a shard
-	kindsInOrder  = 3
-	placementSize = 4
+	linkRow      = 32 + 32 + 16 + 1 + 8 + 8 + 4
+	notRead      = ^uint32(0) // the body has not been read: what it introduces is not known
+	kindsInOrder = 4
 )
 
 var errSummary = errors.New("not a summary of this vault by this device")
 
 func kinds() [kindsInOrder]ledger.Kind {
-	return [...]ledger.Kind{ledger.KindSnapshot, ledger.KindEnrol, ledger.KindRevoke}
+	return [...]ledger.Kind{ledger.KindSnapshot, ledger.KindEnrol, ledger.KindRevoke, ledger.KindCharter}
 }
 
 // summaryTag authenticates a summary for one vault.
@@ -78,14 +80,14 @@ func summaryTag(device ident.PrivateKey, vault ident.CID, p []byte) []byte {
 
 // writeSummary keeps the history as it stands. A failure costs time later, no more.
 func (s *Session) writeSummary() {
-	p, err := s.history.summarize()
+	p, err := s.history.summarize(s.chain.Len())
 	if err != nil {
 		s.options.Log.Debug("history is not summarized", "error", err)
 		return
 	}
-	tag := summaryTag(s.profile.Device, s.vault, p)
+	copy(p, summaryTag(s.profile.Device, s.vault, p[tagSize:]))
 	if os.MkdirAll(s.history.dir, 0o700) == nil {
-		writeCache(filepath.Join(s.history.dir, summaryName), append(tag, p...))
+		writeCache(filepath.Join(s.history.dir, summaryName), p)
 		s.history.unwritten = 0
 	}
 }
@@ -96,38 +98,26 @@ func (s *Session) readSummary() error {
 	if err != nil {
 		return err
 	}
-	if len(p) < 32 || subtle.ConstantTimeCompare(p[:32], summaryTag(s.profile.Device, s.vault, p[32:])) != 1 {
+	if len(p) < tagSize || subtle.ConstantTimeCompare(p[:tagSize], summaryTag(s.profile.Device, s.vault, p[tagSize:])) != 1 {
 		return errSummary
 	}
-	h, err := recall(s.history.dir, p[32:], s.charter)
+	h, err := recall(s.history.dir, p, s.chain)
 	if err == nil {
 		s.history = h
 	}
 	return err
 }
 
-// summarize makes a summary.
-func (h *history) summarize() ([]byte, error) {
-	x := summary{V: summaryVersion, Nodes: []ident.PublicKey{}, Gone: []ident.PublicKey{}, Grant: []ident.Signed{}, Lanes: []laneSummary{}}
-	numbers := map[ident.PublicKey]uint32{{}: nobody}
+// summarize makes the file of a history under so many charters, with room for its tag.
+func (h *history) summarize(charters int) ([]byte, error) {
+	x := summary{V: summaryVersion, Chain: charters, Nodes: append([]ident.PublicKey{}, h.introduced.nodes...), Gone: []ident.PublicKey{}, Grant: []ident.Signed{}, Lanes: []laneSummary{}}
+	size := 0
 	for lane, links := range h.lanes {
-		l := laneSummary{Lane: lane}
+		l := laneSummary{Lane: lane, Links: int64(len(links)) * linkRow}
 		for _, link := range links {
-			segs, known := h.introduced[link.CID]
-			l.Links = appendLink(l.Links, link, len(segs), known)
-			for _, seg := range segs {
-				hash := seg.CID.Hash()
-				l.Segments = append(append(l.Segments, hash[:]...), byte(len(seg.Nodes)))
-				for _, node := range seg.Nodes {
-					n, ok := numbers[node]
-					if !ok && !node.IsZero() {
-						n = uint32(len(x.Nodes))
-						numbers[node], x.Nodes = n, append(x.Nodes, node)
-					}
-					l.Segments = binary.LittleEndian.AppendUint32(l.Segments, n)
-				}
-			}
+			l.Segments += int64(len(h.introduced.entries[link.CID].rows))
 		}
+		size += int(l.Links + l.Segments)
 		x.Lanes = append(x.Lanes, l)
 	}
 	for key := range h.gone {
@@ -136,7 +126,28 @@ func (h *history) summarize() ([]byte, error) {
 	for _, g := range h.signed {
 		x.Grant = append(x.Grant, g)
 	}
-	return wire.Encode(x)
+	head, err := wire.Encode(x)
+	if err != nil {
+		return nil, err
+	}
+	p := make([]byte, tagSize, tagSize+lengthSize+len(head)+size)
+	p = append(binary.LittleEndian.AppendUint32(p, uint32(len(head))), head...)
+	for _, l := range x.Lanes {
+		p = h.appendRows(p, h.lanes[l.Lane])
+	}
+	return p, nil
+}
+
+// appendRows appends a lane's rows.
+func (h *history) appendRows(p []byte, links []Link) []byte {
+	for _, link := range links {
+		in, known := h.introduced.entries[link.CID]
+		p = appendLink(p, link, in.count, known)
+	}
+	for _, link := range links {
+		p = append(p, h.introduced.entries[link.CID].rows...)
+	}
+	return p
 }
 
 func appendLink(p []byte, l Link, segments int, known bool) []byte {
@@ -157,17 +168,40 @@ func appendLink(p []byte, l Link, segments int, known bool) []byte {
 	return binary.LittleEndian.AppendUint32(p, n)
 }
 
-// recall makes a history of a summary.
-func recall(dir string, p []byte, ch ledger.Charter) (*history, error) {
+// recall makes a history of the file of a summary, whose rows it goes on using.
+func recall(dir string, p []byte, chain ledger.Chain) (*history, error) {
+	if len(p) < tagSize+lengthSize {
+		return nil, errSummary
+	}
+	length, rest := int64(binary.LittleEndian.Uint32(p[tagSize:])), p[tagSize+lengthSize:]
+	if length > int64(len(rest)) {
+		return nil, errSummary
+	}
 	var x summary
-	if err := wire.DecodeVersion(p, summaryVersion, &x); err != nil {
+	if err := wire.DecodeVersion(rest[:length], summaryVersion, &x); err != nil {
 		return nil, err
 	}
+	if x.Chain != chain.Len() { // under which charter an entry stands is not in it
+		return nil, errSummary
+	}
+	rest = rest[length:]
+	ch := chain.First()
 	h := newHistory(dir)
+	for _, node := range x.Nodes {
+		h.introduced.number(node)
+	}
+	if len(h.introduced.nodes) != len(x.Nodes) {
+		return nil, errSummary
+	}
 	for _, l := range x.Lanes {
-		if err := h.recallLane(l, x.Nodes, ch); err != nil {
+		if l.Links < 0 || l.Segments < 0 || l.Links > int64(len(rest)) || l.Segments > int64(len(rest))-l.Links {
+			return nil, errSummary
+		}
+		end := l.Links + l.Segments
+		if err := h.recallLane(l.Lane, rest[:l.Links], rest[l.Links:end], chain); err != nil {
 			return nil, err
 		}
+		rest = rest[end:]
 	}
 	for _, g := range x.Grant {
 		grant, err := ledger.VerifyGrant(g, ch.Owner, ch.ID())
@@ -182,15 +216,15 @@ func recall(dir string, p []byte, ch ledger.Charter) (*history, error) {
 	return h, nil
 }
 
-func (h *history) recallLane(l laneSummary, nodes []ident.PublicKey, ch ledger.Charter) error {
-	if len(l.Links)%linkRow != 0 {
+func (h *history) recallLane(lane ident.PublicKey, rows, segments []byte, chain ledger.Chain) error {
+	if len(rows)%linkRow != 0 {
 		return errSummary
 	}
-	r := bytes.NewReader(l.Segments)
-	links := make([]Link, 0, len(l.Links)/linkRow)
+	links := make([]Link, 0, len(rows)/linkRow)
 	number, prev, unread := int64(0), ident.CID{}, false
-	for row := l.Links; len(row) > 0; row = row[linkRow:] {
-		link, count, err := parseLink(row[:linkRow], l.Lane, prev, int64(len(links))+1, ch)
+	for row := rows; len(row) > 0; row = row[linkRow:] {
+		height := int64(len(links)) + 1
+		link, count, err := parseLink(row[:linkRow], lane, prev, height, chain.Under(lane, height))
 		if err != nil {
 			return err
 		}
@@ -201,16 +235,16 @@ func (h *history) recallLane(l laneSummary, nodes []ident.PublicKey, ch ledger.C
 		case unread: // numbers would be missing
 			return errSummary
 		default:
-			segs, err := readSegments(r, link, nodes, number, int(count))
-			if err != nil {
+			in := introduced{count: int(count), first: number}
+			if in.rows, segments, err = takeRows(segments, in.count, len(h.introduced.nodes)); err != nil {
 				return err
 			}
-			h.introduced[link.CID] = segs
-			number += int64(len(segs))
+			h.introduced.entries[link.CID] = in
+			number += int64(count)
 		}
 		links, prev = append(links, link), link.CID
 	}
-	h.lanes[l.Lane] = links
+	h.lanes[lane] = links
 	return nil
 }
 
@@ -228,41 +262,4 @@ func parseLink(row []byte, lane ident.PublicKey, prev ident.CID, height int64, c
 		},
 	}
 	return l, binary.LittleEndian.Uint32(row[97:]), nil
-}
-
-// readSegments reads what an entry introduced; first is the number of its first
-// segment in the lane.
-func readSegments(r *bytes.Reader, l Link, nodes []ident.PublicKey, first int64, count int) ([]index.Segment, error) {
-	if int64(count)*segmentRow > int64(r.Len()) {
-		return nil, errSummary
-	}
-	out := make([]index.Segment, count)
-	for i := range out {
-		var row [segmentRow]byte
-		if _, err := r.Read(row[:]); err != nil {
-			return nil, err
-		}
-		seg := index.Segment{
-			CID: ident.NewCID(ident.DagCBOR, [32]byte(row[:32])), Lane: l.Entry.Lane, Entry: l.CID, Number: first + int64(i),
-			Nodes: make([]ident.PublicKey, row[32]), Meta: i == count-1,
-		}
-		at := make([]byte, placementSize*len(seg.Nodes))
-		if len(at) > 0 {
-			if n, err := r.Read(at); err != nil || n < len(at) {
-				return nil, errSummary
-			}
-		}
-		for shard := range seg.Nodes {
-			n := binary.LittleEndian.Uint32(at[placementSize*shard:])
-			if n == nobody {
-				continue
-			}
-			if int64(n) >= int64(len(nodes)) {
-				return nil, errSummary
-			}
-			seg.Nodes[shard] = nodes[n]
-		}
-		out[i] = seg
-	}
-	return out, nil
 }

@@ -17,8 +17,8 @@ func (s *Session) readHistory() {
 	lanes := append([]ident.PublicKey{s.charter.Owner}, s.history.cachedLanes()...)
 	for _, lane := range lanes {
 		for {
-			p := s.history.cached(lane, s.history.height(lane)+1)
-			if p == nil || s.takeIn(context.Background(), p, nil) != nil {
+			page := s.history.cachedPage(lane)
+			if len(page) == 0 || s.takePage(context.Background(), lane, page, nil) != nil {
 				break
 			}
 		}
@@ -58,7 +58,7 @@ func (s *Session) verifyLink(encoded []byte) (Link, error) {
 	if link.Cert.IsZero() {
 		return Link{}, fmt.Errorf("%w: an entry without a certificate", ErrFork)
 	}
-	e, cert, err := link.Verify(s.charter)
+	e, cert, err := s.chain.Verify(link)
 	if err != nil {
 		return Link{}, err
 	}
@@ -97,6 +97,9 @@ func (s *Session) applyBody(l Link, body []byte) error {
 			return err
 		}
 		s.history.enrol(g, b.Grant)
+		if g.Device == s.lane() && len(b.Sealed) > 0 {
+			s.history.sealed = b.Sealed
+		}
 	case ledger.KindRevoke:
 		b, err := ledger.ParseRevokeBody(body)
 		if err != nil {

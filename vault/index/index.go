@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/ident"
@@ -30,8 +31,9 @@ type Config struct {
 
 // Index finds chunks and segments of one vault. It is safe for concurrent use.
 type Index struct {
-	db   database
-	lane ident.PublicKey
+	db       database
+	lane     ident.PublicKey
+	released atomic.Pointer[map[ident.CID]bool] // see SetReleased
 }
 
 // Open opens a vault's index, or begins an empty one: also where the file that is
@@ -64,7 +66,7 @@ func open(path string, c Config) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{f, c.Lane}
+	x := &Index{db: f, lane: c.Lane}
 	if err := x.checkFormat(c.Vault); err != nil {
 		f.close()
 		return nil, err
@@ -73,7 +75,7 @@ func open(path string, c Config) (*Index, error) {
 }
 
 // Mem returns an empty index in memory.
-func Mem(lane ident.PublicKey) *Index { return &Index{newMemory(), lane} }
+func Mem(lane ident.PublicKey) *Index { return &Index{db: newMemory(), lane: lane} }
 
 // Close gives the file back. Nothing is lost by not calling it but the lock.
 func (x *Index) Close() error { return x.db.close() }

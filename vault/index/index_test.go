@@ -255,7 +255,7 @@ func TestLargeCommitIsAllOrNothing(t *testing.T) {
 	x := reopen(t, config(t))
 	p := part("data", 0, batchRows+10)
 	stop := errors.New("stop")
-	broken := &Index{&failing{database: x.db, updates: 1, err: stop}, x.lane}
+	broken := &Index{db: &failing{database: x.db, updates: 1, err: stop}, lane: x.lane}
 	if err := broken.AddCommit(cid("entry"), lane(1), cid("meta"), p); !errors.Is(err, stop) {
 		t.Fatalf("error %v", err)
 	}

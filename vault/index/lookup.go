@@ -10,13 +10,17 @@ import (
 
 // Places returns every place that a complete commit claims for a chunk: this
 // device's own lane first, then the newest claim of each other lane, then older
-// ones, so that a lane with many false claims cannot stand before a true one.
+// ones, so that a lane with many false claims cannot stand before a true one. Places
+// in released segments come last.
 func (x *Index) Places(kind seal.Kind, id seal.ChunkID) ([]Place, error) {
 	found, err := x.find(kind, id)
 	if err != nil {
 		return nil, fmt.Errorf("look up chunk %v: %w", id, err)
 	}
 	sort.SliceStable(found, func(a, b int) bool {
+		if gone, other := x.isReleased(found[a].Segment), x.isReleased(found[b].Segment); gone != other {
+			return other
+		}
 		if own, other := found[a].Lane == x.lane, found[b].Lane == x.lane; own != other {
 			return own
 		}
@@ -31,7 +35,8 @@ func (x *Index) Places(kind seal.Kind, id seal.ChunkID) ([]Place, error) {
 
 // Own returns a place that is a reason not to send a chunk again: one in a
 // complete commit of the lane, or one that this device has checked itself. What
-// other lanes claim is none. A failing index knows nothing, and the chunk is sent.
+// other lanes claim is none, and what is released is none. A failing index knows
+// nothing, and the chunk is sent.
 //
 // SPEC: a writer deduplicates only against chunks that its own lane introduced, or
 // that it has itself opened and checked.
@@ -40,7 +45,7 @@ func (x *Index) Own(kind seal.Kind, id seal.ChunkID, lane ident.PublicKey) (Plac
 	if err != nil {
 		return Place{}, false
 	}
-	return own(found, lane)
+	return x.own(found, lane)
 }
 
 // OwnAll is Own for many chunks in one look at the index. The zero Place stands for
@@ -50,7 +55,7 @@ func (x *Index) OwnAll(kind seal.Kind, ids []seal.ChunkID, lane ident.PublicKey)
 	err := x.view(func(t tx) {
 		f := finder{t: t, frames: map[uint32]frame{}}
 		for i, id := range ids {
-			places[i], _ = own(f.find(kind, id), lane)
+			places[i], _ = x.own(f.find(kind, id), lane)
 		}
 	})
 	if err != nil {
@@ -60,8 +65,11 @@ func (x *Index) OwnAll(kind seal.Kind, ids []seal.ChunkID, lane ident.PublicKey)
 }
 
 // own chooses the first place that is a reason not to send a chunk again.
-func own(found []candidate, lane ident.PublicKey) (Place, bool) {
+func (x *Index) own(found []candidate, lane ident.PublicKey) (Place, bool) {
 	for _, f := range found {
+		if x.isReleased(f.Segment) {
+			continue
+		}
 		if f.checked || f.Lane == lane && !lane.IsZero() {
 			return f.Place, true
 		}

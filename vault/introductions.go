@@ -1,0 +1,113 @@
+package vault
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"holdfast/internal/ident"
+	"holdfast/vault/index"
+)
+
+// introductions has the segments of the entries whose bodies were read once, without
+// their descriptors: of each lane those up to some height. They are kept as the rows of
+// the summary, and made into segments when somebody asks: a vault may have a million.
+type introductions struct {
+	nodes   []ident.PublicKey // that the rows count
+	numbers map[ident.PublicKey]uint32
+	entries map[ident.CID]introduced
+}
+
+// introduced is the rows of one entry's segments.
+//
+// SPEC: row = segment (32) || shards (1) || number of a node (4), for each shard
+type introduced struct {
+	rows  []byte // never changed in place
+	count int
+	first int64 // number of the first segment in its lane
+}
+
+const (
+	segmentRow    = 32 + 1
+	placementSize = 4
+	nobody        = ^uint32(0) // holds a shard
+)
+
+func newIntroductions() introductions {
+	return introductions{numbers: map[ident.PublicKey]uint32{{}: nobody}, entries: map[ident.CID]introduced{}}
+}
+
+// number returns the number of a node, which is given one.
+func (x *introductions) number(node ident.PublicKey) uint32 {
+	n, ok := x.numbers[node]
+	if !ok {
+		n = uint32(len(x.nodes))
+		x.numbers[node], x.nodes = n, append(x.nodes, node)
+	}
+	return n
+}
+
+// put notes what an entry introduces, at least one segment.
+func (x *introductions) put(entry ident.CID, segs []index.Segment) {
+	in := introduced{count: len(segs)}
+	for i, seg := range segs {
+		if i == 0 {
+			in.first = seg.Number
+		}
+		hash := seg.CID.Hash()
+		in.rows = append(append(in.rows, hash[:]...), byte(len(seg.Nodes)))
+		for _, node := range seg.Nodes {
+			in.rows = binary.LittleEndian.AppendUint32(in.rows, x.number(node))
+		}
+	}
+	in.rows = slices.Clip(in.rows)
+	x.entries[entry] = in
+}
+
+// get returns what an entry introduces; false if it is not known.
+func (x *introductions) get(l Link) ([]index.Segment, bool) {
+	in, ok := x.entries[l.CID]
+	if !ok {
+		return nil, false
+	}
+	out := make([]index.Segment, in.count)
+	row := in.rows
+	for i := range out {
+		seg := index.Segment{
+			CID: ident.NewCID(ident.DagCBOR, [32]byte(row[:32])), Lane: l.Entry.Lane, Entry: l.CID, Number: in.first + int64(i),
+			Nodes: make([]ident.PublicKey, row[32]), Meta: i == in.count-1,
+		}
+		row = row[segmentRow:]
+		for shard := range seg.Nodes {
+			if n := binary.LittleEndian.Uint32(row); n != nobody {
+				seg.Nodes[shard] = x.nodes[n]
+			}
+			row = row[placementSize:]
+		}
+		out[i] = seg
+	}
+	return out, true
+}
+
+// takeRows cuts the rows of so many segments off p, and checks that nodes has all that they
+// count.
+func takeRows(p []byte, count int, nodes int) (rows, rest []byte, err error) {
+	rest = p
+	for range count {
+		if len(rest) < segmentRow {
+			return nil, nil, errSummary
+		}
+		shards := int(rest[32])
+		rest = rest[segmentRow:]
+		if len(rest) < shards*placementSize {
+			return nil, nil, errSummary
+		}
+		for range shards {
+			if n := binary.LittleEndian.Uint32(rest); n != nobody && int64(n) >= int64(nodes) {
+				return nil, nil, errSummary
+			}
+			rest = rest[placementSize:]
+		}
+	}
+	size := len(p) - len(rest)
+	return p[:size:size], rest, nil
+}

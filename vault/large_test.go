@@ -1,0 +1,110 @@
+package vault
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/ledger/ledgertest"
+	"holdfast/vault/index"
+)
+
+// largeHistory is what a machine knows of a vault of so many entries in ten lanes, which
+// introduce ten segments each, with shards at eight nodes.
+func largeHistory(v *ledgertest.Vault, entries int) *history {
+	h := newHistory("")
+	nodes := make([]ident.PublicKey, 8)
+	for i := range nodes {
+		nodes[i] = ledgertest.Key("large node " + string(rune('a'+i))).Public()
+	}
+	hash := func(kind byte, n int) ident.CID {
+		var sum [32]byte
+		sum[0] = kind
+		binary.LittleEndian.PutUint64(sum[1:], uint64(n))
+		return ident.NewCID(ident.DagCBOR, sum)
+	}
+	for lane := range 10 {
+		key := ledgertest.Key("large lane " + string(rune('a'+lane))).Public()
+		prev := ident.CID{}
+		for i := range entries / 10 {
+			n := lane*entries/10 + i
+			l := Link{CID: hash(1, n), Time: ledgertest.Start(), Entry: ledger.Entry{
+				V: 1, Vault: v.ID(), Charter: v.Charter.CID(), Lane: key, Height: int64(i) + 1, Prev: prev, Kind: ledger.KindSnapshot, Body: hash(2, n),
+			}}
+			segs := make([]index.Segment, 10)
+			for j := range segs {
+				segs[j] = index.Segment{CID: hash(3, n*10+j), Lane: key, Entry: l.CID, Number: int64(i*10 + j), Nodes: nodes, Meta: j == 9}
+			}
+			h.add(l)
+			h.introduce(l.CID, segs)
+			prev = l.CID
+		}
+	}
+	return h
+}
+
+const largeDir = "HOLDFAST_TEST_LARGE_DIR"
+
+// largeMachine is a machine that knows a large vault, with its home in a folder.
+func largeMachine(t testing.TB, dir string) *cachedLane {
+	v, key := ledgertest.NewVault("large", 8), ledgertest.Key("device")
+	return &cachedLane{
+		t: t, vault: v, lane: v.Lane(key), home: Home{Dir: filepath.Join(dir, "home"), Cache: filepath.Join(dir, "cache")},
+		profile: Profile{Name: "shop", Vault: v.ID(), Charter: v.Signed, Grant: v.Grant(key, ledger.Full), Device: key},
+	}
+}
+
+// TestLargeChild is a process that opens a large vault and does nothing else.
+func TestLargeChild(t *testing.T) {
+	dir := os.Getenv(largeDir)
+	if dir == "" {
+		t.Skip("runs in BenchmarkOpenLarge only")
+	}
+	c := largeMachine(t, dir)
+	begun := time.Now()
+	s := c.open()
+	took := time.Since(begun)
+	if n := len(s.history.introduced.entries); n != 100_000 {
+		t.Fatalf("%d entries are known", n)
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, peak, _ := strings.Cut(string(status), "VmHWM:")
+	peak, _, _ = strings.Cut(peak, "kB")
+	fmt.Printf("opened %d %s\n", took.Microseconds(), strings.TrimSpace(peak))
+	s.history.unwritten = 0
+	c.close(s)
+}
+
+// BenchmarkOpenLarge opens a vault of 100,000 entries and 1,000,000 segments that this
+// machine has verified before, in a process of its own: how long, and with how much
+// memory at the most.
+func BenchmarkOpenLarge(b *testing.B) {
+	dir := b.TempDir()
+	c := largeMachine(b, dir)
+	s := c.open()
+	s.history = largeHistory(c.vault, 100_000)
+	s.history.dir = c.home.cacheDir(c.vault.ID())
+	c.close(s)
+	for b.Loop() {
+		child := exec.Command(os.Args[0], "-test.run=^TestLargeChild$", "-test.count=1")
+		child.Env = append(os.Environ(), largeDir+"="+dir)
+		out, err := child.CombinedOutput()
+		var took, peak int
+		_, said, _ := strings.Cut(string(out), "opened ")
+		if _, bad := fmt.Sscan(said, &took, &peak); err != nil || bad != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
+		b.ReportMetric(float64(took)/1e6, "s-open")
+		b.ReportMetric(float64(peak)/1e3, "MB-peak")
+	}
+}
