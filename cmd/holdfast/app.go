@@ -61,6 +61,7 @@ func newRoot(a *app) *cobra.Command {
 		&cobra.Group{ID: groupTry, Title: "Try it out:"},
 		&cobra.Group{ID: groupMerchant, Title: "Back up and restore:"},
 		&cobra.Group{ID: groupRecovery, Title: "On the worst day:"},
+		&cobra.Group{ID: groupGuardian, Title: "Guard a vault:"},
 		&cobra.Group{ID: groupOperator, Title: "Contribute disk:"},
 	)
 	for _, c := range commands(a) {
@@ -92,6 +93,7 @@ const (
 	groupTry      = "try"
 	groupMerchant = "merchant"
 	groupRecovery = "recovery"
+	groupGuardian = "guardian"
 	groupOperator = "operator"
 )
 

@@ -5,6 +5,7 @@ import (
 
 	"holdfast/erasure"
 	"holdfast/ledger"
+	"holdfast/ledger/witness"
 	"holdfast/node"
 	"holdfast/p2p"
 	"holdfast/p2p/shardrpc"
@@ -13,6 +14,7 @@ import (
 	"holdfast/testnet"
 	"holdfast/testnet/scenario"
 	"holdfast/vault"
+	"holdfast/vault/guardian"
 	"holdfast/vault/object"
 	"holdfast/vault/snapshot"
 )
@@ -32,6 +34,22 @@ func causes() []cause {
 		{vault.ErrWrongWords, exitWrongPhrase, "check the words against the kit, or name the vault that they belong to"},
 		{seal.ErrPhrase, exitWrongPhrase, "check the words against the kit: 24 words of BIP-39's English list"},
 		{vault.ErrKit, exitWrongPhrase, "give the recovery kit, or a file with nothing but the 24 words"},
+		{guardian.ErrSecret, exitIntegrity, "the owner put something else into the charter: recover with the phrase, and tell the guardians"},
+		{guardian.ErrEnvelope, exitIntegrity, "the owner put something else into the envelope: tell the owner and the other guardians"},
+		{guardian.ErrKeyMode, exitConfig, "chmod 600 the file"},
+		{guardian.ErrKeyFile, exitWrongPhrase, "give the file that holdfast guardian init has written, or a copy of it"},
+		{guardian.ErrPublicFile, exitConfig, "ask the guardian for the .pub file that holdfast guardian init has written"},
+		{guardian.ErrThreshold, exitUsage, "name at least two guardians, and a threshold from 2 to their number"},
+		{guardian.ErrTwice, exitUsage, "each guardian has a name and a key of his own: holdfast guardian init --name NAME"},
+		{guardian.ErrName, exitUsage, "choose another name"},
+		{guardian.ErrWrongKey, exitWrongPhrase, "give the key of one of this vault's guardians, or name the vault that it belongs to: holdfast vault show lists them"},
+		{guardian.ErrForeign, exitWrongPhrase, "give shares of one vault: each file names the vault that it belongs to"},
+		{guardian.ErrOtherSplit, exitWrongPhrase, "the guardians have changed between these shares: give shares of the same set, or the guardians' keys"},
+		{guardian.ErrDuplicate, exitWrongPhrase, "give the shares of different guardians"},
+		{guardian.ErrTooFew, exitWrongPhrase, "ask another guardian: repeat --share for each"},
+		{guardian.ErrShare, exitWrongPhrase, "compare the letters with the paper, or ask the guardian for: holdfast guardian share show"},
+		{guardian.ErrNoSecret, exitWrongPhrase, "this vault can be recovered with its phrase alone: holdfast recover --phrase-file FILE"},
+		{vault.ErrUnnamed, exitUsage, "name the vault by its ID: holdfast recover VAULT --share FILE --share FILE --bootstrap ADDR"},
 		{vault.ErrManyVaults, exitNoVault, "name one of them: holdfast recover VAULT"},
 		{vault.ErrOnlyPartial, exitFailed, "name one by its ID to get what it holds: holdfast snapshots; the same backup command continues the newest"},
 		{vault.ErrNoSnapshot, exitFailed, "holdfast snapshots lists what there is"},
@@ -41,8 +59,33 @@ func causes() []cause {
 		{vault.ErrExists, exitUsage, "choose another name (with --name for join and recover)"},
 		{vault.ErrName, exitUsage, "choose another name"},
 		{vault.ErrDeclined, exitFailed, "nothing was made; --operators FILE limits the choice"},
+		{vault.ErrNoRequest, exitFailed, "holdfast release list --all lists what there is"},
+		{vault.ErrManyRequests, exitUsage, "give more digits of the request's ID"},
+		{vault.ErrNothingReleased, exitFailed, "what is not carried out yet is ended by a veto: holdfast release veto REQUEST"},
+		{vault.ErrNoSay, exitNoRight, "guardians approve, and any of them can veto; without guardians the owner and devices with full rights can veto"},
+		{vault.ErrReleased, exitFailed, "no snapshot was made; the same command sends it all again"},
+		{ledger.ErrVetoed, exitForbidden, "it was vetoed: holdfast release show REQUEST; only a new request can pass"},
+		{ledger.ErrSettled, exitForbidden, "it came to nothing: holdfast release show REQUEST says why; only a new request can pass"},
+		{ledger.ErrNotPassed, exitForbidden, "holdfast release show REQUEST says what is missing, and until when"},
+		{ledger.ErrRetention, exitForbidden, "nothing goes before its retention is over"},
+		{ledger.ErrNotFree, exitForbidden, "other snapshots need it"},
+		{ledger.ErrClockDoubt, exitForbidden, "members whose clock is in doubt let go of nothing; their operators see it in node status"},
+		{ledger.ErrTooLate, exitForbidden, "the trash time is over, and the bytes are gone"},
+
 		{vault.ErrBusy, exitBusy, "wait until it is done"},
 		{vault.ErrNoRight, exitNoRight, "use a device with the right, or enrol this one anew with the words"},
+		{vault.ErrArmour, exitConfig, "give the file that holdfast vault join --request, or vault device add, has written"},
+		{vault.ErrNotInvited, exitConfig, "take it to the machine that has written the request, or write a new request here"},
+		{vault.ErrMismatch, exitIntegrity, "get the file from the vault's owner again"},
+		{vault.ErrNotEnrolled, exitNoRight, "ask the owner to add this machine again: holdfast vault device add"},
+		{vault.ErrNotRotated, exitNetwork, "the same command goes on when more members are up"},
+		{vault.ErrWaits, exitForbidden, "guardians approve or veto it: holdfast guardian approve REQUEST; the same command completes it when it has passed"},
+		{vault.ErrUnguarded, exitForbidden, "appoint guardians first: holdfast vault change --guardian FILE.pub ... --threshold M"},
+		{vault.ErrNoMember, exitUsage, "holdfast vault show lists the members"},
+		{vault.ErrNoOperator, exitUsage, "name an operator by his public key: holdfast vault show, holdfast node status"},
+		{ledger.ErrLowers, exitForbidden, "ask for it first: holdfast vault change"},
+		{vault.ErrNoDevice, exitUsage, "holdfast vault device list shows them"},
+		{vault.ErrManyDevices, exitUsage, "name it by its key: holdfast vault device list --json"},
 		{vault.ErrIntegrity, exitIntegrity, "run holdfast check --read-data"},
 		{vault.ErrFork, exitIntegrity, "somebody shows a history that cannot be; keep the message and look at the members"},
 		{vault.ErrProfile, exitConfig, "recover or join again under another name, with the words"},
@@ -66,7 +109,12 @@ func causes() []cause {
 		{p2p.ErrConfig, exitConfig, "correct the addresses or the name of the network"},
 		{p2p.ErrNetwork, exitConfig, "the node belongs to another network: check --network"},
 
+		{ledger.ErrNotProof, exitConfig, "give a file that holdfast receipt has written; a newer one may need a newer holdfast"},
+		{ledger.ErrProof, exitIntegrity, "get the file again from who made it; what it says is not shown"},
+		{witness.ErrProof, exitIntegrity, "get the checkpoint again from who made it; the receipt alone may still verify"},
 		{shardrpc.ErrQuota, exitFull, "the device's quota is used up"},
+		{ledger.ErrRevoked, exitNoRight, "the owner has taken this device's rights; a new request makes it another device"},
+		{shardrpc.ErrRevoked, exitNoRight, "the owner has taken this device's rights; a new request makes it another device"},
 		{store.ErrFull, exitFull, "offer more with --capacity"},
 		{store.ErrPaused, exitConfig, "mount the volume; if it is lost: holdfast node resume --new-volume --operator FILE"},
 		{ledger.ErrExpired, exitClock, "check this machine's clock and the node's certificate"},

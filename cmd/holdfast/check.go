@@ -21,7 +21,8 @@ func checkCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "verify the vault from the nodes, not from caches", GroupID: groupMerchant, Args: exactly(0),
 		Long: "Asks every holder for every shard, and walks every snapshot if this device can read. With\n" +
-			"--read-data all shards are fetched and verified, all n of them, and compared with each other.",
+			"--read-data all shards are fetched and verified, all n of them, and compared with each other,\n" +
+			"and a device that can read opens every chunk. A lane that says what is not so is named.",
 		Example: "  holdfast check\n  holdfast check --read-data\n  holdfast check --read-data-subset 5%",
 		RunE: func(c *cobra.Command, _ []string) error {
 			o := vault.CheckOptions{Trees: true}
@@ -67,7 +68,7 @@ func (a *app) check(ctx context.Context, o vault.CheckOptions) error {
 	}
 	a.printCheck(h, st, time.Since(start))
 	switch {
-	case len(h.IllCoded) > 0 || h.Missing > 0:
+	case len(h.IllCoded) > 0 || h.Missing > 0 || len(h.False) > 0:
 		return withHint(errBadData, exitIntegrity, "the lists above name what to look at; restore from another snapshot")
 	case h.Margin < 0 && h.Segments > 0, len(h.Broken) > 0:
 		return withHint(errReach, exitOutOfReach, "try again when more nodes are up")
@@ -83,7 +84,7 @@ func (a *app) printCheck(h vault.Health, st vault.Standing, took time.Duration) 
 		a.emit(map[string]any{
 			"message_type": "summary", "num_errors": len(h.Bad) + len(h.IllCoded), "segments": h.Segments, "shards": h.Shards, "present": h.Present,
 			"worst": h.Worst, "margin": h.Margin, "k": h.K, "n": h.N, "operators_may_be_lost": h.Operators, "bytes_read": h.Read, "snapshots": h.Snapshots,
-			"chunks": h.Chunks, "chunks_missing": h.Missing, "lost": h.Lost, "ill_coded": h.IllCoded, "broken": h.Broken, "entries": h.Entries,
+			"chunks": h.Chunks, "chunks_missing": h.Missing, "lost": h.Lost, "ill_coded": h.IllCoded, "false_claims": falseClaimsJSON(h.False), "broken": h.Broken, "entries": h.Entries,
 			"freshness": st.Freshness.String(), "seconds_elapsed": took.Seconds(),
 		})
 		return
@@ -95,9 +96,20 @@ func (a *app) printCheck(h vault.Health, st vault.Standing, took time.Duration) 
 	for _, s := range h.IllCoded {
 		a.printf("segment %s was ill-coded by its writer\n", s)
 	}
+	for _, f := range h.False {
+		a.printf("device %s %s: %s not where its lane says, as in segment %.8s\n", f.Name, short(f.Lane.String()), plural(f.Chunks, "chunk"), f.Segment.Hex())
+	}
 	if h.Segments > 0 {
 		a.printf("worst segment: %d of %d shards, any %d rebuild it\n", h.Worst, h.N, h.K)
 	}
+}
+
+func falseClaimsJSON(all []vault.FalseClaims) []map[string]any {
+	out := []map[string]any{}
+	for _, f := range all {
+		out = append(out, map[string]any{"device": f.Lane.String(), "name": f.Name, "chunks": f.Chunks, "segment": f.Segment.String(), "reason": oneLine(f.Why.Error())})
+	}
+	return out
 }
 
 // printBad lists the shards that are not there, by the nodes that should have them.

@@ -17,15 +17,18 @@ const recoverLife = 30 * 24 * time.Hour
 
 func recoverCommand(a *app) *cobra.Command {
 	var phrase, name string
-	var bootstrap []string
+	var bootstrap, shares []string
 	c := &cobra.Command{
-		Use: "recover [VAULT] --phrase-file FILE", Short: "get at a vault from an empty machine, with nothing but the words", GroupID: groupRecovery, Args: between(0, 1),
+		Use: "recover [VAULT] --phrase-file FILE | --share FILE --share FILE", Short: "get at a vault from an empty machine, with the words or with guardians", GroupID: groupRecovery, Args: between(0, 1),
 		Long: "Finds the vault, verifies everything from its charter on, says how sure it is of the newest\n" +
-			"snapshot, and makes this machine one that can read. FILE is the recovery kit, or a file with\n" +
-			"the 24 words alone. After it: holdfast snapshots, holdfast restore.",
-		Example: "  holdfast recover --phrase-file kit.txt\n  holdfast recover --phrase-file words.txt --bootstrap /ip4/192.0.2.1/tcp/4710/p2p/12D3Koo...",
+			"snapshot, and makes this machine one that can read. With --phrase-file, FILE is the recovery\n" +
+			"kit, or a file with the 24 words alone. With --share, each FILE comes from a guardian: what\n" +
+			"holdfast guardian share show has printed, or the guardian's own key file. After it: holdfast\n" +
+			"snapshots, holdfast restore.",
+		Example: "  holdfast recover --phrase-file kit.txt\n  holdfast recover --phrase-file words.txt --bootstrap /ip4/192.0.2.1/tcp/4710/p2p/12D3Koo...\n" +
+			"  holdfast recover --share anna.txt --share ben.txt\n  holdfast recover VAULT --share anna.key --share ben.txt --bootstrap ADDR",
 		RunE: func(c *cobra.Command, args []string) error {
-			claim, err := a.claim(phrase, args, bootstrap, name, hostname(), string(ledger.Read))
+			claim, err := a.claimFrom(c.Context(), phrase, shares, args, bootstrap, name)
 			if err != nil {
 				return err
 			}
@@ -35,6 +38,7 @@ func recoverCommand(a *app) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&phrase, "phrase-file", "", "the kit, or the 24 words; - for standard input")
+	f.StringArrayVar(&shares, "share", nil, "a guardian's share, or key file; once for each; - for standard input")
 	f.StringVar(&name, "name", "", "what this machine calls the vault")
 	f.StringSliceVar(&bootstrap, "bootstrap", nil, "multiaddr of a node, or a file with one a line")
 	return c
@@ -42,14 +46,21 @@ func recoverCommand(a *app) *cobra.Command {
 
 // claim reads what `join` and `recover` share.
 func (a *app) claim(phrase string, args, bootstrap []string, name, device, rights string) (vault.Claim, error) {
-	c := vault.Claim{Name: name, Device: device, Options: a.options()}
+	r, err := ledger.ParseRights(rights)
+	if err != nil {
+		return vault.Claim{}, usage(err)
+	}
+	kit, err := a.readKit(phrase)
+	if err != nil {
+		return vault.Claim{}, err
+	}
+	return a.claimWith(kit, r, args, bootstrap, name, device)
+}
+
+// claimWith is a claim with a kit, wherever it came from.
+func (a *app) claimWith(kit vault.Kit, rights ledger.Rights, args, bootstrap []string, name, device string) (vault.Claim, error) {
+	c := vault.Claim{Kit: kit, Rights: rights, Name: name, Device: device, Options: a.options()}
 	var err error
-	if c.Rights, err = ledger.ParseRights(rights); err != nil {
-		return c, usage(err)
-	}
-	if c.Kit, err = a.readKit(phrase); err != nil {
-		return c, err
-	}
 	if len(args) == 1 {
 		if c.Vault, err = ident.ParseCID(args[0]); err != nil {
 			return c, usagef("VAULT: %w", err)
@@ -73,6 +84,11 @@ func (a *app) runClaim(ctx context.Context, c vault.Claim, messageType string) e
 	if err != nil {
 		return err
 	}
+	return a.claimed(ctx, h, got, c.Rights, messageType)
+}
+
+// claimed says what a machine has come to, and how sure it is of the newest head.
+func (a *app) claimed(ctx context.Context, h vault.Home, got vault.Claimed, rights ledger.Rights, messageType string) error {
 	snapshots, err := a.countSnapshots(ctx, h, got.Profile.Name)
 	if err != nil {
 		return err
@@ -81,7 +97,7 @@ func (a *app) runClaim(ctx context.Context, c vault.Claim, messageType string) e
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": messageType, "name": got.Profile.Name, "vault": got.Profile.Vault.String(), "network": got.Charter.Network,
-			"freshness": st.Freshness.String(), "answers": st.Answers, "members": st.Members, "snapshots": snapshots, "rights": c.Rights,
+			"freshness": st.Freshness.String(), "answers": st.Answers, "members": st.Members, "snapshots": snapshots, "rights": rights,
 		})
 		return nil
 	}
@@ -89,7 +105,11 @@ func (a *app) runClaim(ctx context.Context, c vault.Claim, messageType string) e
 	a.printf("newest head: %s (%d of %d members answered)\n", st.Freshness, st.Answers, st.Members)
 	a.printf("%d snapshots\n", snapshots)
 	a.warnStanding(st)
-	a.say("this machine has rights %q; next: holdfast snapshots, holdfast restore latest --target DIR", c.Rights)
+	next := "holdfast snapshots, holdfast restore latest --target DIR"
+	if !rights.CanRead() {
+		next = "holdfast backup PATH"
+	}
+	a.say("this machine has rights %q; next: %s", rights, next)
 	return nil
 }
 

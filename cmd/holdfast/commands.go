@@ -6,12 +6,14 @@ import "github.com/spf13/cobra"
 func commands(a *app) []*cobra.Command {
 	merchant := []*cobra.Command{
 		vaultCommand(a), backupCommand(a), snapshotsCommand(a), lsCommand(a), putCommand(a), checkCommand(a), statusCommand(a),
-		restoreCommand(a), dumpCommand(a), getCommand(a), recoverCommand(a),
+		receiptCommand(a),
+		restoreCommand(a), dumpCommand(a), getCommand(a), recoverCommand(a), guardianCommand(a),
+		forgetCommand(a), releaseCommand(a),
 	}
 	for _, c := range merchant {
 		c.PersistentFlags().StringVar(&a.vault, "vault", "", "name or ID of the vault; not needed with one on this machine")
 	}
-	return append(merchant, demoCommand(a), testnetCommand(a), nodeCommand(a), operatorCommand(a))
+	return append(merchant, verifyReceiptCommand(a), demoCommand(a), testnetCommand(a), nodeCommand(a), operatorCommand(a))
 }
 
 // group makes a command that only has others below it: alone it prints its help, and

@@ -29,8 +29,9 @@ func demoCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "demo [PATH]", Short: "the whole story on this machine in under a minute", GroupID: groupTry, Args: between(0, 1),
 		Long: "Starts 8 nodes of 8 operators as real processes, backs up PATH (the Go toolchain's source if\n" +
-			"none is given), wipes two nodes while a restore runs, kills two more operators, throws the\n" +
-			"merchant's machine away, recovers with the phrase on an empty one, and compares every file.\n" +
+			"none is given), lets an administrator with the owner's words try to delete it all, wipes two\n" +
+			"nodes while a restore runs, kills two more operators, throws the merchant's machine and the\n" +
+			"paper away, recovers with two of three guardians on an empty machine, compares every file.\n" +
 			"It needs nothing but this machine, and leaves nothing running and nothing behind.",
 		Example: "  holdfast demo\n  holdfast demo ~/Documents",
 		RunE: func(c *cobra.Command, args []string) error {
@@ -97,6 +98,7 @@ type story struct {
 	dir     string
 	source  string
 	network *testnet.Network
+	vaultID string
 	program string
 	step    int
 	began   time.Time
@@ -120,12 +122,14 @@ func (a *app) demo(ctx context.Context, source string) (err error) {
 		do    func(context.Context) error
 	}{
 		{"start 8 nodes of 8 operators, each a process with its own disk folder", s.start},
-		{"make a vault; the recovery kit goes on paper", s.create},
+		{"three people make guardians' keys, each on a machine of their own", s.makeGuardians},
+		{"make a vault; the recovery kit goes on paper, a share of it to each guardian", s.create},
 		{"back up " + source, s.backUp},
+		{"an administrator with the owner's words tries to delete everything", s.rogue},
 		{"wipe the disks of 2 nodes while a restore runs", s.restoreUnderFire},
 		{"kill 2 more operators: half of all disks are gone", s.killTwo},
-		{"throw the merchant's machine away", s.loseMachine},
-		{"recover with the phrase on an empty machine", s.recoverKit},
+		{"throw the merchant's machine away, and burn the paper", s.loseMachine},
+		{"recover with two of the three guardians on an empty machine", s.recoverWithGuardians},
 		{"restore everything on that machine", s.restoreAll},
 		{"compare every file", s.compareAll},
 	} {
@@ -172,7 +176,7 @@ func (s *story) finish() {
 		s.emit(map[string]any{"message_type": "summary", "seconds_elapsed": total.Seconds(), "steps": s.step, "identical": true})
 		return
 	}
-	s.printf("\nhalf of the operators and the merchant's machine were lost; every byte is back (%s)\n", formatSpan(total))
+	s.printf("\nhalf of the operators, the merchant's machine and the paper were lost, and one administrator was against it; every byte is back (%s)\n", formatSpan(total))
 }
 
 // cleanUp ends the nodes and removes the folder, also after an interruption.

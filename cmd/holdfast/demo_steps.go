@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"holdfast/testnet"
+	"holdfast/vault/guardian"
 )
 
 // The machines of the story: each is a home of its own for the same program.
@@ -44,7 +45,12 @@ func (s *story) create(ctx context.Context) error {
 	if err := os.Mkdir(filepath.Dir(s.kit()), 0o700); err != nil {
 		return err
 	}
-	_, err := s.call(ctx, oldMachine, nil, "vault", "create", demoVault, "--bootstrap", s.network.BootstrapFile(), "--kit", s.kit(), "--yes")
+	args := []string{"vault", "create", demoVault, "--bootstrap", s.network.BootstrapFile(), "--kit", s.kit(), "--threshold", "2", "--yes"}
+	for _, name := range guardianNames() {
+		args = append(args, "--guardian", guardian.PublicPath(s.guardianKey(name)))
+	}
+	sum, err := s.call(ctx, oldMachine, nil, args...)
+	s.vaultID = sum.Vault
 	return err
 }
 
@@ -110,17 +116,8 @@ func (s *story) killTwo(ctx context.Context) error {
 }
 
 func (s *story) loseMachine(context.Context) error {
-	s.note("keys, profile and cache are gone; what is left is the paper")
-	return removeAll(filepath.Join(s.dir, oldMachine))
-}
-
-func (s *story) recoverKit(ctx context.Context) error {
-	sum, err := s.call(ctx, newMachine, nil, "recover", "--phrase-file", s.kit())
-	if err != nil {
-		return err
-	}
-	s.note("the newest snapshot was found; how sure: %s (%d of %d members answered)", sum.Freshness, sum.Answers, sum.Members)
-	return nil
+	s.note("keys, profile, cache and the 24 words are gone; what is left is three people")
+	return errors.Join(removeAll(filepath.Join(s.dir, oldMachine)), removeAll(filepath.Dir(s.kit())))
 }
 
 func (s *story) restoreAll(ctx context.Context) error {
@@ -161,6 +158,7 @@ type demoSummary struct {
 	Stored        int64  `json:"data_added_packed"`
 	Restored      int64  `json:"files_restored"`
 	BytesRestored int64  `json:"bytes_restored"`
+	Vault         string `json:"vault"`
 	Freshness     string `json:"freshness"`
 	Answers       int    `json:"answers"`
 	Members       int    `json:"members"`
@@ -204,12 +202,18 @@ func (s *story) call(ctx context.Context, machine string, g *gauge, args ...stri
 	}, args...)
 }
 
-func (s *story) callWatched(ctx context.Context, machine string, watch func(demoStatus), args ...string) (demoSummary, error) {
+// command is the program on a machine, ready to start.
+func (s *story) command(ctx context.Context, machine string, args ...string) *exec.Cmd {
 	home := filepath.Join(s.dir, machine)
 	cmd := exec.CommandContext(ctx, s.program, append(args, "--json")...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = cleanUpLimit
 	cmd.Env = append(os.Environ(), "HOLDFAST_HOME="+filepath.Join(home, "home"), "HOLDFAST_CACHE="+filepath.Join(home, "cache"))
+	return cmd
+}
+
+func (s *story) callWatched(ctx context.Context, machine string, watch func(demoStatus), args ...string) (demoSummary, error) {
+	cmd := s.command(ctx, machine, args...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()

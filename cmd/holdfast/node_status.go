@@ -38,12 +38,16 @@ func (a *app) printNode(dir string, s node.Status) {
 	a.printf("node %s   %s   up %s   %s\n", s.PeerID, s.State, formatSpan(time.Since(s.Started)), s.Version)
 	a.printf("operator %s   network %s   zone %s   %d peers\n", s.Name, s.Network, s.Zone, s.Peers)
 	a.printf("volume   %s used of %s, %s free, %d shards of %d vaults\n", formatSize(s.Used), formatSize(s.Capacity), formatSize(s.Free), s.Shards, len(s.Vaults))
+	a.printf("trash    %s; %s erased of %s a day\n", formatSize(s.Trash), formatSize(s.Erased), formatSize(s.Budget))
 	a.printf("certificate %d until %s\n", s.Serial, s.Expires.Format(time.DateOnly))
 	if time.Until(s.Expires) < node.RenewBefore {
 		a.say("renew the certificate: stop the node and: holdfast operator certify --key FILE --dir %s", dir)
 	}
 	for _, addr := range s.Addrs {
 		a.printf("address  %s\n", addr)
+	}
+	if s.Doubt != "" {
+		a.printf("%s: until it is set right this node consents to no deletion and erases nothing\n", s.Doubt)
 	}
 	if s.ClockBad {
 		a.printf("the clock is %s from that of the other nodes: set it right\n", formatSpan(time.Duration(math.Abs(s.Skew)*float64(time.Second))))

@@ -13,35 +13,10 @@ import (
 func vaultCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "vault", Short: "make, join and look at vaults", GroupID: groupMerchant,
-		Example: "  holdfast vault create shop --bootstrap ADDR\n  holdfast vault join VAULT --phrase-file kit.txt\n  holdfast vault show",
+		Example: "  holdfast vault create shop --bootstrap ADDR\n  holdfast vault join --request join.txt\n  holdfast vault show",
 	}
-	c.AddCommand(vaultCreate(a), vaultJoin(a), vaultShow(a), vaultList(a), vaultDevice(a))
+	c.AddCommand(vaultCreate(a), vaultJoin(a), vaultShow(a), vaultList(a), vaultDevice(a), vaultChange(a))
 	return group(c)
-}
-
-func vaultJoin(a *app) *cobra.Command {
-	var phrase, name, rights, device string
-	var bootstrap []string
-	c := &cobra.Command{
-		Use: "join [VAULT] --phrase-file FILE", Short: "enrol this machine as a device", Args: between(0, 1),
-		Long:    "Records this machine in the owner's lane, which needs the words once and a quorum of the\nmembers. VAULT is the vault's ID; a kit names it itself.",
-		Example: "  holdfast vault join --phrase-file kit.txt\n  holdfast vault join VAULT --phrase-file words.txt --bootstrap ADDR --rights append",
-		RunE: func(c *cobra.Command, args []string) error {
-			claim, err := a.claim(phrase, args, bootstrap, name, device, rights)
-			if err != nil {
-				return err
-			}
-			claim.Enrol = true
-			return a.runClaim(c.Context(), claim, "vault_join")
-		},
-	}
-	f := c.Flags()
-	f.StringVar(&phrase, "phrase-file", "", "the kit, or the 24 words; - for standard input")
-	f.StringVar(&name, "name", "", "what this machine calls the vault")
-	f.StringVar(&rights, "rights", string(ledger.Full), "what this machine may do: append, read or full")
-	f.StringVar(&device, "device", hostname(), "what this machine is called")
-	f.StringSliceVar(&bootstrap, "bootstrap", nil, "multiaddr of a node, or a file with one a line")
-	return c
 }
 
 func vaultShow(a *app) *cobra.Command {
@@ -79,21 +54,37 @@ type vaultJSON struct {
 	Admitted  int          `json:"admitted"`
 	Retention int64        `json:"retention_seconds"`
 	Cooling   int64        `json:"cooling_seconds"`
+	Trash     int64        `json:"trash_seconds"`
+
+	ExpiryAfter int64 `json:"expiry_after_seconds,omitempty"`
+	ExpiryNewer int64 `json:"expiry_newer,omitempty"`
+
 	Guardians int          `json:"guardians"`
+	Threshold int64        `json:"threshold,omitempty"`
+	People    []personJSON `json:"guardian_list,omitempty"`
 	Device    string       `json:"device"`
 	Rights    string       `json:"rights"`
 	Created   time.Time    `json:"created"`
+}
+
+type personJSON struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
 }
 
 func vaultFields(s *vault.Session) vaultJSON {
 	c := s.Charter()
 	v := vaultJSON{
 		Name: s.Name(), Vault: s.Vault().String(), Network: c.Network, Code: c.Coded().String(), Quorum: c.Quorum(),
-		Admitted: len(c.Admitted), Retention: c.Retention, Cooling: c.Cooling, Guardians: len(c.Guardians),
+		Admitted: len(c.Admitted), Retention: c.Retention, Cooling: c.Cooling, Trash: c.Trash,
+		ExpiryAfter: c.Expiry.After, ExpiryNewer: c.Expiry.Newer, Guardians: len(c.Guardians), Threshold: c.Threshold,
 		Device: s.Device().String(), Rights: string(s.Rights()), Created: ledger.Time(c.Created),
 	}
 	for _, m := range c.Members {
 		v.Members = append(v.Members, memberJSON{m.Name, m.Operator.String(), m.Node.String(), m.Zone})
+	}
+	for _, g := range c.Guardians {
+		v.People = append(v.People, personJSON{g.Name, g.Key.String()})
 	}
 	return v
 }
@@ -105,7 +96,12 @@ func (a *app) printVault(s *vault.Session) {
 	for _, m := range v.Members {
 		a.printf("  member %-16s operator %s   zone %s\n", m.Name, short(m.Operator), m.Zone)
 	}
-	a.printf("retention %s   cooling-off %s   guardians %d\n", formatSpan(time.Duration(v.Retention)*time.Second), formatSpan(time.Duration(v.Cooling)*time.Second), v.Guardians)
+	span := func(seconds int64) string { return formatSpan(time.Duration(seconds) * time.Second) }
+	a.printf("retention %s   cooling-off %s   trash %s\n", span(v.Retention), span(v.Cooling), span(v.Trash))
+	if v.ExpiryAfter > 0 {
+		a.printf("routine expiry after %s, with %s\n", span(v.ExpiryAfter), plural(int(v.ExpiryNewer), "newer snapshot"))
+	}
+	a.printGuardians(s.Charter())
 	a.printf("this machine is device %s with rights %s\n", short(v.Device), v.Rights)
 }
 
@@ -144,32 +140,6 @@ func vaultList(a *app) *cobra.Command {
 			return nil
 		},
 	}
-}
-
-func vaultDevice(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "device", Short: "look at the devices of a vault", Example: "  holdfast vault device list"}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "list the enrolled devices", Args: exactly(0), Example: "  holdfast vault device list",
-		RunE: func(c *cobra.Command, _ []string) error {
-			s, _, err := a.synced(c.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			for _, d := range s.Devices() {
-				if a.json {
-					a.emit(map[string]any{
-						"message_type": "device", "name": d.Grant.Name, "device": d.Grant.Device.String(), "rights": d.Grant.Rights,
-						"revoked": d.Revoked, "entries": d.Entries, "last": d.Last,
-					})
-					continue
-				}
-				a.printf("%-20s %-7s %s   %d entries%s\n", d.Grant.Name, d.Grant.Rights, short(d.Grant.Device.String()), d.Entries, mark(d.Revoked, "   revoked"))
-			}
-			return nil
-		},
-	})
-	return group(c)
 }
 
 func mark(is bool, text string) string {

@@ -25,6 +25,8 @@ type createFlags struct {
 	kit, phraseOut, device     string
 	guardians                  []string
 	threshold                  int
+	trash, expiryAfter         string
+	expiryNewer                int64
 	yes                        bool
 }
 
@@ -35,7 +37,8 @@ func vaultCreate(a *app) *cobra.Command {
 		Long: "Finds operators, writes the vault's charter, has its members accept it, and enrols this\n" +
 			"machine. The recovery kit is written before anything is published; the words are not kept\n" +
 			"on this machine.",
-		Example: "  holdfast vault create shop --bootstrap /ip4/192.0.2.1/tcp/4710/p2p/12D3Koo...\n  holdfast vault create shop --bootstrap net/bootstrap --kit kit.txt --yes",
+		Example: "  holdfast vault create shop --bootstrap /ip4/192.0.2.1/tcp/4710/p2p/12D3Koo...\n  holdfast vault create shop --bootstrap net/bootstrap --kit kit.txt --yes\n" +
+			"  holdfast vault create shop --bootstrap ADDR --guardian anna.pub --guardian ben.pub --guardian cleo.pub --threshold 2",
 		RunE: func(c *cobra.Command, args []string) error {
 			create, err := a.createConfig(args[0], f)
 			if err != nil {
@@ -51,22 +54,26 @@ func vaultCreate(a *app) *cobra.Command {
 	fl.StringVar(&f.operators, "operators", "", "file with the operators to choose from, a public key a line")
 	fl.StringVar(&f.retention, "retention", "30d", "nothing can be deleted before, by anyone")
 	fl.StringVar(&f.cooling, "cooling-off", "14d", "how long every release waits")
+	fl.StringVar(&f.trash, "trash", "7d", "how long nodes keep what was released, so that it can be undone")
+	fl.StringVar(&f.expiryAfter, "expiry-after", "", "snapshots that are older may be forgotten without guardians (default: none may)")
+	fl.Int64Var(&f.expiryNewer, "expiry-newer", 7, "of those, only what has so many newer complete snapshots of the same device and source")
 	fl.StringVar(&f.rights, "rights", string(ledger.Full), "what this machine may do: append or full")
 	fl.StringVar(&f.kit, "kit", "", "where to write the recovery kit (default: NAME-kit.txt)")
 	fl.StringVar(&f.phraseOut, "phrase-out", "", "write the 24 words alone to this file, too")
 	fl.StringVar(&f.device, "device", hostname(), "what this machine is called")
-	fl.StringSliceVar(&f.guardians, "guardian", nil, "a guardian's public file (in a later version)")
-	fl.IntVar(&f.threshold, "threshold", 0, "approvals needed (in a later version)")
+	fl.StringSliceVar(&f.guardians, "guardian", nil, "a guardian's public file; at least two")
+	fl.IntVar(&f.threshold, "threshold", 0, "how many guardians recover the key together, and approve (default: a majority)")
 	fl.BoolVar(&f.yes, "yes", false, "no questions, for scripts")
 	return c
 }
 
 func (a *app) createConfig(name string, f createFlags) (vault.Create, error) {
-	c := vault.Create{Name: name, Network: f.network, Device: f.device, Trash: 7 * 24 * time.Hour, Options: a.options()}
-	if len(f.guardians) > 0 || f.threshold != 0 {
-		return c, usagef("guardians are not part of this version")
-	}
+	c := vault.Create{Name: name, Network: f.network, Device: f.device, Options: a.options()}
 	var err error
+	if c.Guardians, err = guardiansOf(f.guardians); err != nil {
+		return c, err
+	}
+	c.Threshold = f.threshold
 	if c.Bootstrap, err = addresses(f.bootstrap); err != nil {
 		return c, err
 	}
@@ -87,12 +94,30 @@ func (a *app) createConfig(name string, f createFlags) (vault.Create, error) {
 	if c.Cooling, err = parseSpan(f.cooling); err != nil {
 		return c, err
 	}
+	if c.Trash, err = parseSpan(f.trash); err != nil {
+		return c, err
+	}
+	if c.Expiry, err = f.expiry(); err != nil {
+		return c, err
+	}
 	if f.operators != "" {
 		if c.Operators, err = readOperators(f.operators); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
+}
+
+// expiry is the routine expiry that the flags describe; none without --expiry-after.
+func (f createFlags) expiry() (ledger.Expiry, error) {
+	if f.expiryAfter == "" {
+		return ledger.Expiry{}, nil
+	}
+	after, err := parseSpan(f.expiryAfter)
+	if err == nil && (after < time.Second || f.expiryNewer < 0) {
+		err = usagef("--expiry-after: at least a second, and --expiry-newer is a count")
+	}
+	return ledger.Expiry{After: int64(after / time.Second), Newer: f.expiryNewer}, err
 }
 
 // readOperators reads public keys, one a line; what stands behind a key is a comment.
@@ -160,11 +185,15 @@ func (a *app) created(p vault.Profile, plan vault.Plan, f createFlags) {
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "initialized", "id": p.Vault.String(), "vault": p.Vault.String(), "name": p.Name, "network": plan.Network,
-			"code": plan.Code.String(), "members": len(plan.Members), "kit": f.kit, "device": p.Device.Public().String(),
+			"code": plan.Code.String(), "members": len(plan.Members), "guardians": len(plan.Guardians), "threshold": plan.Threshold, "kit": f.kit, "device": p.Device.Public().String(),
 		})
 		return
 	}
 	a.printf("vault %s %s\ncode %v on %d operators\nkit %s\n", p.Name, p.Vault, plan.Code, len(plan.Members), f.kit)
+	a.showGuardians(a.out, plan.Guardians, plan.Threshold)
+	if len(plan.Guardians) > 0 {
+		a.say("ask each guardian to try it now: holdfast guardian share show --key FILE --vault %s --bootstrap ADDR", p.Vault)
+	}
 	a.say("print %s and keep it where no fire takes it together with this machine; next: holdfast backup PATH", f.kit)
 }
 
@@ -177,7 +206,8 @@ func (a *app) confirmPlan(p vault.Plan) error {
 	for _, m := range p.Members {
 		fmt.Fprintf(a.err, "  operator %-20s %s   zone %s\n", m.Name, m.Operator.Short(), m.Zone)
 	}
-	fmt.Fprint(a.err, "make a vault with these operators? [y/N] ")
+	a.showGuardians(a.err, p.Guardians, p.Threshold)
+	fmt.Fprint(a.err, "make this vault? [y/N] ")
 	line, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil {
 		return vault.ErrDeclined
