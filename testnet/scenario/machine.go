@@ -55,6 +55,9 @@ type Report struct {
 	Members    int        `json:"members"`
 	Acked      int        `json:"members_acked"`
 	Freshness  string     `json:"freshness"`
+	Request    string     `json:"request"`  // of a release
+	State      string     `json:"state"`    // of that
+	Segments   int        `json:"segments"` // that a release lets go
 
 	Listed []Listed      `json:"-"`
 	Code   int           `json:"-"` // -1: ended by a signal

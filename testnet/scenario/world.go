@@ -40,9 +40,10 @@ type kept struct {
 type Config struct {
 	Dir     string // empty or absent
 	Network testnet.Config
-	Code    string // of the vault, as 4/8; empty for what the operators give
-	Seed    uint64 // of the tree
-	Copies  int    // acknowledged trees to keep a copy of; 0 for 12
+	Code    string   // of the vault, as 4/8; empty for what the operators give
+	Create  []string // more arguments of vault create
+	Seed    uint64   // of the tree
+	Copies  int      // acknowledged trees to keep a copy of; 0 for 12
 }
 
 const vaultName = "shop"
@@ -63,17 +64,18 @@ func NewWorld(ctx context.Context, c Config) (*World, error) {
 		return nil, err
 	}
 	w.Machine = Machine{Program: c.Network.Program, Dir: filepath.Join(c.Dir, "machine")}
-	if err := w.create(ctx, c.Code); err != nil {
+	if err := w.create(ctx, c); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
 }
 
-func (w *World) create(ctx context.Context, code string) error {
+func (w *World) create(ctx context.Context, c Config) error {
 	args := []string{"vault", "create", vaultName, "--bootstrap", w.Net.BootstrapFile(), "--kit", w.Kit, "--yes"}
-	if code != "" {
-		args = append(args, "--code", code)
+	if c.Code != "" {
+		args = append(args, "--code", c.Code)
 	}
+	args = append(args, c.Create...)
 	r, err := w.Machine.Run(ctx, args...)
 	if err == nil && r.Code != 0 {
 		err = fmt.Errorf("create vault: %v", r)
