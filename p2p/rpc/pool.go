@@ -49,8 +49,8 @@ func (p *Pool) Do(ctx context.Context, f func(c *Call) error) error {
 		return err
 	}
 	if c != nil {
-		err := p.run(ctx, c, f)
-		if err == nil || !c.stale(err) || ctx.Err() != nil {
+		stale, err := p.run(ctx, c, f)
+		if !stale || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -58,25 +58,29 @@ func (p *Pool) Do(ctx context.Context, f func(c *Call) error) error {
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, newCall(s, p.limits, p.greeting), f)
+	_, err = p.run(ctx, newCall(s, p.limits, p.greeting), f)
+	return err
 }
 
-func (p *Pool) run(ctx context.Context, c *Call, f func(c *Call) error) error {
+// run runs f on a stream, and then ends the stream or puts it aside: nobody looks at
+// the call after that. Stale says that the stream was closed by the peer before.
+func (p *Pool) run(ctx context.Context, c *Call, f func(c *Call) error) (stale bool, err error) {
 	stop := context.AfterFunc(ctx, c.stream.Reset)
-	err := f(c)
+	err = f(c)
+	stale = err != nil && c.stale(err)
 	if !stop() {
 		c.stream.Reset()
 		if err != nil {
 			err = context.Cause(ctx)
 		}
-		return err
+		return stale, err
 	}
 	if c.settled {
 		p.keep(c)
 	} else {
 		c.stream.Reset()
 	}
-	return err
+	return stale, err
 }
 
 // take returns the idle stream that was used last, or nil.
