@@ -115,9 +115,8 @@ func terminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// exactly and atLeast are cobra's checks of arguments as usage errors.
+// exactly and between are cobra's checks of arguments as usage errors.
 func exactly(n int) cobra.PositionalArgs { return argCheck(cobra.ExactArgs(n)) }
-func atLeast(n int) cobra.PositionalArgs { return argCheck(cobra.MinimumNArgs(n)) }
 func between(lo, hi int) cobra.PositionalArgs {
 	return argCheck(cobra.RangeArgs(lo, hi))
 }
