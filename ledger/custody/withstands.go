@@ -1,0 +1,76 @@
+package custody
+
+import (
+	"slices"
+
+	"holdfast/internal/ident"
+)
+
+// Withstands returns how many operators may be gone besides a loss, whichever they are,
+// so that every segment has k shards left; -1 if one has not now. It is the rule of
+// ledger.Withstands, of all segments at once. Without segments it is the number of
+// operators.
+func (m *Map) Withstands(l *Loss) int {
+	operators, n := m.groups(func(h Holder) ident.PublicKey { return h.Operator })
+	least := n
+	count := make([]int, n) // of one segment's shards, by operator; all zero between two
+	var seen []int
+	m.living(l).each(func(r *row, left []uint16) {
+		seen = seen[:0]
+		for _, h := range left {
+			o := operators[h]
+			if count[o] == 0 {
+				seen = append(seen, o)
+			}
+			count[o]++
+		}
+		least = min(least, withstands(count, seen, len(left), int(r.k), least))
+		for _, o := range seen {
+			count[o] = 0
+		}
+	})
+	return least
+}
+
+// withstands is Withstands for one segment with so many shards left, of which count has
+// those of each operator that was seen. What is not below least is not found out.
+func withstands(count, seen []int, left, k, least int) int {
+	if left < k {
+		return -1
+	}
+	// No operator has more shards than all but one for each of the others leave him.
+	if most := left - len(seen) + 1; most == 1 {
+		return left - k
+	}
+	slices.SortFunc(seen, func(a, b int) int { return count[b] - count[a] })
+	for away, o := range seen {
+		if away >= least {
+			return least
+		}
+		if left -= count[o]; left < k {
+			return away
+		}
+	}
+	return len(seen)
+}
+
+// groups numbers what holders have in common, from 0 on, and returns the group of each
+// holder and the number of groups.
+func (m *Map) groups(of func(Holder) ident.PublicKey) ([]int, int) {
+	return groupBy(m.holders, of)
+}
+
+func groupBy[K comparable](holders []Holder, of func(Holder) K) ([]int, int) {
+	numbers := make(map[K]int)
+	groups := make([]int, len(holders))
+	for i, h := range holders {
+		k := of(h)
+		g, ok := numbers[k]
+		if !ok {
+			g = len(numbers)
+			numbers[k] = g
+		}
+		groups[i] = g
+	}
+	return groups, len(numbers)
+}
