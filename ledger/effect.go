@@ -8,9 +8,14 @@ import (
 
 // Effect is what changes in a vault when an entry is certified.
 type Effect struct {
-	Segments []Segment       // introduced, in the order of their numbers
-	Refs     Raw             // reference set of a snapshot
-	Partial  bool            // the snapshot is not complete
+	Segments []Segment // introduced, in the order of their numbers
+	Refs     Raw       // reference set of a snapshot
+	Partial  bool      // the snapshot is not complete
+
+	// Holders are the rows of the segments' placements, as their certificates say. Their
+	// signatures are not verified here, and one that cannot be read is the zero value.
+	Holders []NodeCertificate
+
 	Enrolled ident.Signed    // grant of a new device
 	Grant    Grant           // the same, verified
 	Revoked  ident.PublicKey // device that loses its rights, for ever
@@ -18,6 +23,18 @@ type Effect struct {
 	// Succession is what an entry of kind charter brings: the successor is in force
 	// once the entry is final, not before.
 	Succession Succession
+}
+
+// readHolders reads certificates. One that cannot be read is the zero value.
+func readHolders(certs []ident.Signed) []NodeCertificate {
+	out := make([]NodeCertificate, len(certs))
+	for i, s := range certs {
+		var c NodeCertificate
+		if err := parse(LabelNodeCertificate, s.Object, MaxSmall, &c); err == nil && c.validate() == nil {
+			out[i] = c
+		}
+	}
+	return out
 }
 
 // ReadEffect reads an entry's body far enough to know its effect. It checks the
@@ -46,7 +63,7 @@ func readEffect(ch Charter, e Entry, body []byte) (Effect, SnapshotBody, error) 
 		if err != nil {
 			return fail(err)
 		}
-		return Effect{Segments: segments, Refs: b.Refs, Partial: b.Partial}, b, nil
+		return Effect{Segments: segments, Holders: readHolders(b.Holders), Refs: b.Refs, Partial: b.Partial}, b, nil
 	case KindEnrol:
 		b, err := ParseEnrolBody(body)
 		if err != nil {

@@ -11,6 +11,10 @@ import (
 // vault/snapshot.
 const (
 	LabelNodeCertificate ident.Label = "node-certificate"
+	LabelNodeRequest     ident.Label = "node-request"
+	LabelNodeVote        ident.Label = "node-vote"
+	LabelHeld            ident.Label = "held"
+	LabelVaultGrant      ident.Label = "vault-grant"
 	LabelNodeRecord      ident.Label = "node-record"
 	LabelVaultHint       ident.Label = "vault-hint"
 	LabelCharter         ident.Label = "charter"
@@ -35,6 +39,9 @@ const (
 	LabelUndo            ident.Label = "undo"
 	LabelUndone          ident.Label = "undone"
 	LabelStanding        ident.Label = "standing"
+	LabelInventory       ident.Label = "inventory"
+	LabelPlaced          ident.Label = "placed"
+	LabelAuditReport     ident.Label = "audit-report"
 )
 
 // version is the only version of every structure here.

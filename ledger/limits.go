@@ -27,6 +27,9 @@ const (
 	MaxRelease     = 256 << 10
 	MaxStanding    = 1 << 20
 	MaxCase        = 4 << 20
+	MaxInventory   = 16 << 10
+	MaxPlaced      = 1 << 20
+	MaxAuditReport = 2 << 20
 
 	MaxReleaseCertificate = MaxRelease + 256<<10
 	MaxUndoCertificate    = 256 << 10
@@ -40,12 +43,14 @@ const (
 	MaxMembers   = 255
 	MaxCharters  = 1024 // of a vault, one after another
 	MaxAdmitted  = 4096
+	MaxReported  = 4096 // holders in one audit report
 	MaxGuardians = 255
 	MaxHolders   = 255
 	MaxLanes     = 2048     // of a vault
 	MaxStates    = 4096     // segments in one question
 	MaxSpans     = 1 << 16  // runs of numbers in one reference set
 	MaxShards    = 1 << 18  // in one receipt
+	MaxNames     = 4096     // shards in one question about where they are
 	MaxSealed    = 16 << 20 // sealed snapshot in a body
 	MaxAddrs     = 16
 	MaxAddr      = 512

@@ -59,10 +59,39 @@ func (r Receipt) CheckLater(ch Charter, now time.Time) error {
 	switch {
 	case r.Charter != ch.CID():
 		return fmt.Errorf("%w: %s", ErrCharter, r.Charter)
-	case Time(r.Time).After(now.Add(ClockSkew)):
-		return fmt.Errorf("%w: it is from the future", ErrReceipt)
+	case r.CheckTime(now) != nil:
+		return r.CheckTime(now)
 	case Time(r.Until).Before(now.Add(LeastLeft)):
 		return fmt.Errorf("%w: it ends at %v", ErrReceipt, Time(r.Until).UTC())
 	}
 	return nil
+}
+
+// CheckTime refuses a receipt from the future, which would count before those that come
+// until then.
+func (r Receipt) CheckTime(now time.Time) error {
+	if Time(r.Time).After(now.Add(ClockSkew)) {
+		return fmt.Errorf("%w: it is from the future", ErrReceipt)
+	}
+	return nil
+}
+
+// Placing orders later receipts for one shard: the newest counts, and of two of the same
+// time that with the greater name, so that all who know both agree. The zero value is
+// older than any.
+type Placing struct {
+	Time    int64 // ms, the receipt's
+	Receipt ident.CID
+}
+
+// Newer reports whether p counts and q does not.
+func (p Placing) Newer(q Placing) bool {
+	return p.Time > q.Time || p.Time == q.Time && p.Receipt.Compare(q.Receipt) > 0
+}
+
+// MovesCursor is a place in the order in which one member's store got later placements.
+// The zero value is the beginning. A cursor of another store is the beginning too.
+type MovesCursor struct {
+	Store [8]byte // names the store, which lives as long as its order
+	Next  int64
 }

@@ -5,10 +5,12 @@ import "holdfast/internal/ident"
 // NodeRecord is what a node publishes about itself in the DHT.
 type NodeRecord struct {
 	V     int64        `cbor:"v"`
-	Cert  ident.Signed `cbor:"cert"`  // node certificate
-	Addrs []string     `cbor:"addrs"` // multiaddrs
-	Space int64        `cbor:"space"` // log2 of the free bytes, 0 for none
-	Seq   int64        `cbor:"seq"`   // the higher wins
+	Cert  ident.Signed `cbor:"cert"`            // node certificate
+	Addrs []string     `cbor:"addrs"`           // multiaddrs
+	Space int64        `cbor:"space"`           // log2 of the free bytes, 0 for none
+	Seq   int64        `cbor:"seq"`             // the higher wins
+	State string       `cbor:"state,omitempty"` // what the node announces; unknown words are none
+	Until int64        `cbor:"until,omitempty"` // ms, with a state that ends
 
 	certificate NodeCertificate
 }
@@ -49,6 +51,8 @@ func (r *NodeRecord) validate(node ident.PublicKey) error {
 		return mismatch(what, "certificate of node %s", c.Node)
 	case !validAddrs(r.Addrs):
 		return invalid(what, "addresses")
+	case len(r.State) > MaxName || !validTime(r.Until):
+		return invalid(what, "state")
 	case r.Space < 0 || r.Space > 63 || r.Seq < 0:
 		return invalid(what, "space %d, seq %d", r.Space, r.Seq)
 	}

@@ -66,6 +66,93 @@ func TestNodeCertificateRules(t *testing.T) {
 	})
 }
 
+func TestNodeRequestRules(t *testing.T) {
+	w := newWorld()
+	m := w.vault.Members[1]
+	rules(t, w, "node-request", m.Node, ledger.ErrInvalid, map[string]func(*ledger.NodeRequest){
+		"no network":          func(r *ledger.NodeRequest) { r.Network = "" },
+		"zone too long":       func(r *ledger.NodeRequest) { r.Zone = long(65) },
+		"vote is node":        func(r *ledger.NodeRequest) { r.Vote = r.Node },
+		"negative serial":     func(r *ledger.NodeRequest) { r.Serial = -1 },
+		"created before 1970": func(r *ledger.NodeRequest) { r.Created = -1 },
+	})
+	rules(t, w, "node-request", m.Node, ident.ErrSignature, map[string]func(*ledger.NodeRequest){
+		"another's vote key": func(r *ledger.NodeRequest) { r.Vote = w.vault.Members[2].Vote.Public() },
+		"another's node key": func(r *ledger.NodeRequest) { r.Node = w.vault.Members[2].Node.Public() },
+	})
+}
+
+func TestVaultGrantRules(t *testing.T) {
+	w := newWorld()
+	m := w.vault.Members[1]
+	rules(t, w, "vault-grant", m.Operator, ledger.ErrInvalid, map[string]func(*ledger.VaultGrant){
+		"negative quota":      func(g *ledger.VaultGrant) { g.Quota = -1 },
+		"issued before 1970":  func(g *ledger.VaultGrant) { g.Issued = -1 },
+		"expires when issued": func(g *ledger.VaultGrant) { g.Expires = g.Issued },
+		"expires too late":    func(g *ledger.VaultGrant) { g.Expires = late },
+	})
+	rules(t, w, "vault-grant", m.Operator, ledger.ErrMismatch, map[string]func(*ledger.VaultGrant){
+		"another operator's": func(g *ledger.VaultGrant) { g.Operator = w.vault.Members[2].Operator.Public() },
+	})
+	rules(t, w, "vault-grant", m.Operator, ident.ErrSignature, map[string]func(*ledger.VaultGrant){
+		"another vault": func(g *ledger.VaultGrant) { g.Vault = ident.SumDagCBOR(nil) },
+	})
+	g := must(ledger.VerifyVaultGrant(w.vaultGrant(), m.Operator.Public()))
+	if g.ValidAt(ledger.Time(g.Expires-1)) != nil || !errors.Is(g.ValidAt(ledger.Time(g.Expires)), ledger.ErrExpired) {
+		t.Error("a grant ends at another time than it says")
+	}
+	g.Expires = 0
+	if g.ValidAt(ledger.Time(ledger.Never)) != nil {
+		t.Error("a grant without an end ends")
+	}
+}
+
+func TestHeldRules(t *testing.T) {
+	w := newWorld()
+	m := w.vault.Members[2]
+	rules(t, w, "held", m.Vote, ledger.ErrInvalid, map[string]func(*ledger.Held){
+		"negative shards":      func(h *ledger.Held) { h.Shards = -1 },
+		"negative bytes":       func(h *ledger.Held) { h.Bytes = -1 },
+		"bytes of no shard":    func(h *ledger.Held) { h.Shards = 0 },
+		"clock before 1970":    func(h *ledger.Held) { h.Clock = -1 },
+		"charter of raw bytes": func(h *ledger.Held) { h.Charter = ident.SumRaw(nil) },
+	})
+	rules(t, w, "held", m.Vote, ledger.ErrMismatch, map[string]func(*ledger.Held){
+		"another vault":    func(h *ledger.Held) { h.Vault = ident.SumDagCBOR(nil) },
+		"another node":     func(h *ledger.Held) { h.Node = w.vault.Members[3].Node.Public() },
+		"another operator": func(h *ledger.Held) { h.Operator = w.vault.Members[3].Operator.Public() },
+	})
+}
+
+// SPEC: a quorum of the members say that nothing is left; who says it twice, who is no
+// member and who knows another charter does not count.
+func TestEmptied(t *testing.T) {
+	w := newWorld()
+	ch := w.vault.Charter
+	word := func(i int, shards int64) ledger.Held {
+		return ledger.Held{Charter: ch.CID(), Operator: ch.Members[i].Operator, Shards: shards}
+	}
+	old, stranger := word(2, 0), word(2, 0)
+	old.Charter, stranger.Operator = ident.SumDagCBOR(nil), ledgertest.Key("stranger").Public()
+	for name, c := range map[string]struct {
+		words []ledger.Held
+		want  bool
+	}{
+		"three of four":            {[]ledger.Held{word(0, 0), word(1, 0), word(2, 0)}, true},
+		"one still counts some":    {[]ledger.Held{word(0, 0), word(1, 0), word(2, 0), word(3, 7)}, true},
+		"two":                      {[]ledger.Held{word(0, 0), word(1, 0)}, false},
+		"two, one of them twice":   {[]ledger.Held{word(0, 0), word(1, 0), word(1, 0)}, false},
+		"who has changed his mind": {[]ledger.Held{word(0, 0), word(1, 0), word(2, 1), word(2, 0)}, false},
+		"a stranger":               {[]ledger.Held{word(0, 0), word(1, 0), stranger}, false},
+		"under another charter":    {[]ledger.Held{word(0, 0), word(1, 0), old}, false},
+		"nobody":                   {nil, false},
+	} {
+		if got := ledger.Emptied(ch, c.words); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestNodeRecordRules(t *testing.T) {
 	w := newWorld()
 	m := w.vault.Members[1]
@@ -76,6 +163,8 @@ func TestNodeRecordRules(t *testing.T) {
 		"space of 2^64":    func(r *ledger.NodeRecord) { r.Space = 64 },
 		"negative space":   func(r *ledger.NodeRecord) { r.Space = -1 },
 		"negative seq":     func(r *ledger.NodeRecord) { r.Seq = -1 },
+		"state too long":   func(r *ledger.NodeRecord) { r.State = long(65) },
+		"until too late":   func(r *ledger.NodeRecord) { r.Until = late },
 	})
 	rules(t, w, "node-record", m.Node, ledger.ErrMismatch, map[string]func(*ledger.NodeRecord){
 		"another's certificate": func(r *ledger.NodeRecord) { r.Cert = w.vault.Members[2].Certificate },

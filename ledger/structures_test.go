@@ -71,7 +71,7 @@ func under[T any](ch ledger.Charter, f func(ident.Signed, ledger.Charter) (T, er
 }
 
 func (w *world) structures() []structure {
-	return slices.Concat(w.ofNodes(), w.ofOwner(), w.ofLanes(), w.ofMembers(), w.ofReleases())
+	return slices.Concat(w.ofNodes(), w.ofOwner(), w.ofLanes(), w.ofMembers(), w.ofReleases(), w.ofCustody(), w.ofAudits())
 }
 
 func (w *world) ofNodes() []structure {
@@ -80,6 +80,9 @@ func (w *world) ofNodes() []structure {
 	record := must(ledger.SignNodeRecord(m.Node, ledger.NodeRecord{
 		Cert: m.Certificate, Addrs: []string{"/ip4/127.0.0.1/tcp/4001"}, Space: 39, Seq: 7,
 	}))
+	away := must(ledger.SignNodeRecord(m.Node, ledger.NodeRecord{
+		Cert: m.Certificate, Addrs: []string{"/ip4/127.0.0.1/tcp/4001"}, Seq: 8, State: "away", Until: 1_800_000_000_000,
+	}))
 	hint := must(ledger.SignVaultHint(m.Node, ledger.VaultHint{
 		Charter: w.vault.Signed, Seq: 3,
 		Members: []ledger.HintMember{{Node: m.Node.Public(), Addrs: []string{"/ip4/127.0.0.1/tcp/4001"}}},
@@ -87,6 +90,15 @@ func (w *world) ofNodes() []structure {
 	body := must(ledger.ParseSnapshotBody(w.first.Body))
 	return []structure{
 		{"node-certificate", ledger.LabelNodeCertificate, ident.CID{}, m.Certificate, ignore(ledger.VerifyNodeCertificate)},
+		{"node-request", ledger.LabelNodeRequest, ident.CID{}, w.request(), ignore(ledger.VerifyNodeRequest)},
+		{"vault-grant", ledger.LabelVaultGrant, id, w.vaultGrant(), func(s ident.Signed) error {
+			_, err := ledger.VerifyVaultGrant(s, m.Operator.Public())
+			return err
+		}},
+		{"node-record-away", ledger.LabelNodeRecord, ident.CID{}, away, func(s ident.Signed) error {
+			_, err := ledger.VerifyNodeRecord(s, m.Node.Public())
+			return err
+		}},
 		{"node-record", ledger.LabelNodeRecord, ident.CID{}, record, func(s ident.Signed) error {
 			_, err := ledger.VerifyNodeRecord(s, m.Node.Public())
 			return err
@@ -101,6 +113,21 @@ func (w *world) ofNodes() []structure {
 			return err
 		}},
 	}
+}
+
+// request is a node that asks its operator for the certificate after its second.
+func (w *world) request() ident.Signed {
+	m := w.vault.Members[1]
+	return must(ledger.SignNodeRequest(m.Node, m.Vote, ledger.NodeRequest{
+		Network: w.vault.Charter.Network, Zone: "rack 1", Serial: 2, Created: 1_700_000_000_000,
+	}))
+}
+
+// vaultGrant is an operator who gives a vault room on his nodes.
+func (w *world) vaultGrant() ident.Signed {
+	return must(ledger.SignVaultGrant(w.vault.Members[1].Operator, ledger.VaultGrant{
+		Vault: w.vault.ID(), Quota: 1 << 40, Issued: 1_700_000_000_000, Expires: 1_800_000_000_000,
+	}))
 }
 
 // later is a shard of the first snapshot that a holder got after the commit.
@@ -338,6 +365,13 @@ func (w *world) ofMembers() []structure {
 		{"report-highest", ledger.LabelReport, id, w.reports()[0], under(ch, ledger.VerifyReport)},
 		{"heads", ledger.LabelHeads, id, heads, func(s ident.Signed) error {
 			_, err := ledger.VerifyHeads(s, ch, member, nonce)
+			return err
+		}},
+		{"held", ledger.LabelHeld, id, must(ledger.SignHeld(m.Vote, ledger.Held{
+			Vault: id, Charter: ch.CID(), Nonce: nonce, Operator: member.Operator, Clock: clock,
+			Node: w.vault.Members[1].Node.Public(), Shards: 3, Bytes: 3 << 20,
+		})), func(s ident.Signed) error {
+			_, err := ledger.VerifyHeld(s, ch, member, w.vault.Members[1].Node.Public())
 			return err
 		}},
 		{"freeze", ledger.LabelFreeze, id, w.frozen(), under(ch, ledger.VerifyFreeze)},
