@@ -17,6 +17,7 @@ const (
 	aboutFrozen    = "frozen"    // charter that makes room for its successor
 	aboutFrozenAt  = "frozen at" // ms, since when
 	aboutForgets   = "forgets"   // number of changes of what is released
+	aboutMoves     = "moves"     // names the order of the moves; absent until who holds what is filled in
 )
 
 func (x index) putCharter(s ident.Signed) error {

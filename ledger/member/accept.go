@@ -1,6 +1,7 @@
 package member
 
 import (
+	"errors"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -73,8 +74,8 @@ func createIndex(tx *bolt.Tx, charter ident.Signed) (index, error) {
 			return index{}, err
 		}
 	}
-	x := index{b}
-	return x, x.putCharter(charter)
+	x := index{b: b}
+	return x, errors.Join(x.putCharter(charter), x.beginMoves())
 }
 
 // acceptance signs what the vault was accepted with. Who is to be a member signs with

@@ -39,7 +39,7 @@ func (s *Store) Adopt(vault ident.CID, link ledger.Link) error {
 	}
 	t := &taking{vault: v, certificate: c, cert: link.Cert, adopted: &adopted{entry: e, link: link, eff: eff}}
 	if err = t.run(); err == nil && !t.renews() {
-		err = v.heal(e, link)
+		err = v.heal(e, link, eff)
 	}
 	if err == nil {
 		err = v.getReady()
@@ -48,7 +48,7 @@ func (s *Store) Adopt(vault ident.CID, link ledger.Link) error {
 }
 
 // heal writes the file of a certified entry again, if it is damaged.
-func (v *vault) heal(e ledger.Entry, l ledger.Link) error {
+func (v *vault) heal(e ledger.Entry, l ledger.Link, eff ledger.Effect) error {
 	v.files.Lock()
 	defer v.files.Unlock()
 	if _, _, err := v.readEntry(e.CID()); err == nil {
@@ -65,6 +65,12 @@ func (v *vault) heal(e ledger.Entry, l ledger.Link) error {
 			return err
 		}
 		rec.Size = size
-		return x.putEntry(e.CID(), rec)
+		if err := x.putEntry(e.CID(), rec); err != nil {
+			return err
+		}
+		if e.Kind != ledger.KindSnapshot {
+			return nil
+		}
+		return x.completeTable(e.CID(), eff)
 	})
 }

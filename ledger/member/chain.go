@@ -132,6 +132,7 @@ func (v *vault) succeed(link ledger.Link) error {
 	}, func() {
 		if after != nil {
 			v.now.Store(after)
+			v.held.doubt() // how many shards an operator may hold may be another number now
 			v.store.keys.used(next.Current())
 		}
 	})
@@ -192,7 +193,7 @@ func (x index) lower(lane ident.PublicKey, height int64) error {
 // is, and counts for nothing.
 func (x index) erase(e ledger.Entry) error {
 	id := e.CID().Bytes()
-	for _, name := range []string{entriesBucket, heldBucket, refsBucket, unsettledBucket} {
+	for _, name := range []string{entriesBucket, heldBucket, refsBucket, unsettledBucket, tablesBucket} {
 		if err := x.bucket(name).Delete(id); err != nil {
 			return err
 		}

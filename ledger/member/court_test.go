@@ -41,6 +41,7 @@ func newCourt(t testing.TB, change ...func(*ledger.Charter)) *court {
 		if _, err := c.stores[i].Accept(v.Signed); err != nil {
 			t.Fatal(err)
 		}
+		watch(t, c.stores[i])
 	}
 	c.lane = c.device("court device")
 	return c

@@ -217,6 +217,9 @@ func TestCrash(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.hold(t, s, v)
+		if err := member.CheckCustody(s); err != nil {
+			t.Error(err)
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -192,6 +192,7 @@ func TestCrashRelease(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.hold(t, c, s)
+		mustNot(t, member.CheckCustody(s))
 		mustNot(t, s.Close())
 	}
 	if len(p["consent"]) < rounds || len(p["released"]) == 0 {

@@ -22,6 +22,9 @@ var (
 	// ErrFull says that this member keeps no more vaults, or entries or devices of
 	// this vault.
 	ErrFull = errors.New("limit of this member is reached")
+	// ErrNotYet says that a placement is of a segment that is not certified here. It may
+	// become so.
+	ErrNotYet = errors.New("segment is not certified here")
 	// ErrCorrupt says that a file of this member is missing or damaged. Adopt of the
 	// same link repairs it.
 	ErrCorrupt = errors.New("file is missing or damaged")

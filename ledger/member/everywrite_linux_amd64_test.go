@@ -160,6 +160,23 @@ func (w *scripted) there(s ledgertest.Step) func(*member.Store) error {
 	}
 }
 
+// place brings a later receipt of a member for the first shard of a snapshot, instead of
+// the one before.
+func (w *scripted) place(name string, s ledgertest.Step, minutes int64) {
+	m, when := w.vault.Members[3], ledger.Millis(ledgertest.Start())+60_000*minutes
+	receipt := must(ledger.SignReceipt(m.Vote, ledger.Receipt{
+		Vault: w.id, Charter: w.vault.Charter.CID(), Device: m.Node.Public(), Node: m.Node.Public(),
+		Shards: []ledger.ReceiptShard{shard(s, 0, 0)}, Time: when, Until: when + 8*24*3600*1000,
+	}))
+	w.add("place "+name, func(store *member.Store) error { return store.AddPlacement(w.id, receipt, m.Certificate) }, func(store *member.Store) error {
+		list, err := store.Placements(w.id, s.Segments()[0])
+		if err != nil || len(list) != 1 || ledger.Millis(ledgertest.Start())+60_000*minutes > must(ledger.VerifyReceipt(list[0].Receipt, m.Vote.Public(), w.id)).Time {
+			return fmt.Errorf("%d placements, %w", len(list), err)
+		}
+		return nil
+	})
+}
+
 // release goes through what is promised about a release of a snapshot's only segment.
 func (w *scripted) release(owner *ledgertest.Lane) {
 	v, id := w.vault, w.id
@@ -169,6 +186,8 @@ func (w *scripted) release(owner *ledgertest.Lane) {
 	w.adopt("target", target, 0)
 	owner.Advance(enrol)
 	old.Advance(target)
+	w.place("shard", target, 1)
+	w.place("shard again", target, 2)
 	request := v.Request(v.Owner, ledger.RequestRelease, target.Entry.CID())
 	release := v.Release(request.CID(), target.Segments()[0])
 	cert, _, err := ledger.NewReleaseCertificate(release, v.Consents(release, 3), v.Charter)
@@ -245,6 +264,7 @@ func TestEveryWrite(t *testing.T) {
 		if err != nil {
 			t.Fatalf("write %d, after %d stages: %v", last, done, err)
 		}
+		watch(t, s)
 		for i, stage := range stages {
 			if i >= done {
 				if err := stage.do(s); err != nil {
@@ -255,7 +275,7 @@ func TestEveryWrite(t *testing.T) {
 				t.Errorf("write %d: %s is not kept: %v", last, stage.name, err)
 			}
 		}
-		if err := errors.Join(s.Close(), os.RemoveAll(dir)); err != nil || t.Failed() {
+		if err := errors.Join(member.CheckCustody(s), s.Close(), os.RemoveAll(dir)); err != nil || t.Failed() {
 			t.Fatalf("write %d, after %d stages: %v\n%s", last, done, err, said)
 		}
 	}

@@ -14,7 +14,10 @@ import (
 // index is one vault's bucket of the database, within a transaction. All of it but
 // the locks, and what belongs to entries that are only locked, follows from the
 // vault's files.
-type index struct{ b *bolt.Bucket }
+type index struct {
+	b       *bolt.Bucket
+	touched *touched // nil where nothing is written
+}
 
 // The buckets of a vault.
 const (
@@ -30,8 +33,13 @@ const (
 	refsBucket       = "refs"       // entry CID -> reference set as received
 	grantsBucket     = "grants"     // device -> signed grant
 	revokedBucket    = "revoked"    // device -> entry CID
-	placementsBucket = "placements" // segment CID, shard -> time, receipt CID
-	receiptsBucket   = "receipts"   // receipt CID -> number of shards it is the newest for
+	placementsBucket = "placements" // segment CID, shard, operator -> time, receipt CID
+	receiptsBucket   = "receipts"   // receipt CID -> number of shards it is its operator's newest for, sequence, holder
+	movesBucket      = "moves"      // sequence -> receipt CID
+	pulledBucket     = "pulled"     // operator -> cursor of his moves
+	tablesBucket     = "tables"     // entry CID -> who holds the segments that it brings, see table.go
+	holdersBucket    = "holders"    // number -> holder; node and operator -> number
+	contestedBucket  = "contested"  // segment CID that more than one entry has brought
 	heldBucket       = "held"       // entry CID -> body, while it is in no file
 	unsettledBucket  = "unsettled"  // entry CID, certified and not among the files yet
 	chartersBucket   = "charters"   // number, 2 for the first successor -> link with body and acks
@@ -54,7 +62,7 @@ func bucketNames() []string {
 		evidenceBucket, segmentsBucket, refsBucket, grantsBucket,
 		revokedBucket, placementsBucket, receiptsBucket, heldBucket, unsettledBucket, chartersBucket, aboutBucket,
 		casesBucket, opinionsBucket, releasesBucket, listsBucket, requestedBucket, releasedBucket, closingBucket, goneBucket,
-		forgottenBucket,
+		forgottenBucket, movesBucket, pulledBucket, tablesBucket, holdersBucket, contestedBucket,
 	}
 }
 

@@ -128,7 +128,7 @@ func (x index) dropVoid(p []byte) error {
 	if bytes.Equal(x.get(bodiesBucket, e.Body.Bytes()), id) {
 		err = x.bucket(bodiesBucket).Delete(e.Body.Bytes())
 	}
-	return errors.Join(err, x.bucket(entriesBucket).Delete(id), x.bucket(heldBucket).Delete(id), x.bucket(refsBucket).Delete(id))
+	return errors.Join(err, x.bucket(entriesBucket).Delete(id), x.bucket(heldBucket).Delete(id), x.bucket(refsBucket).Delete(id), x.bucket(tablesBucket).Delete(id))
 }
 
 // laneHead returns what is told of a lane.

@@ -15,8 +15,9 @@ import (
 )
 
 // AddPlacement keeps a later placement: the receipt of a holder that got shards by
-// completion or repair, with the holder's certificate. Of two for one shard the
-// newer counts; one that counts for no shard any more is forgotten. It is on the
+// completion or repair, with the holder's certificate. Of two of one operator for one
+// shard the newer is kept; one that is kept for no shard any more is forgotten. Which of
+// several operators has the shard is what custody.Map.Settle makes of all. It is on the
 // disk when AddPlacement returns nil.
 func (s *Store) AddPlacement(vault ident.CID, receipt, cert ident.Signed) error {
 	v, err := s.vault(vault)
@@ -32,18 +33,39 @@ func (s *Store) AddPlacement(vault ident.CID, receipt, cert ident.Signed) error 
 	if err := errors.Join(r.CheckLater(v.inForce(), now), ledger.CheckHolder(v.inForce(), c, now)); err != nil {
 		return fmt.Errorf("add placement: %w", err)
 	}
-	if len(r.Shards) > MaxLater {
-		return fmt.Errorf("add placement: %w: %d shards", ledger.ErrTooLarge, len(r.Shards))
-	}
-	v.placing.Lock()
-	defer v.placing.Unlock()
-	if err := v.addPlacement(l, r); err != nil {
+	if err := v.addPlacement(l, r, c); err != nil {
 		return fmt.Errorf("add placement: %w", err)
 	}
 	return nil
 }
 
-func (v *vault) addPlacement(l ledger.Placement, r ledger.Receipt) error {
+// AdoptPlacement is AddPlacement for one that another member keeps: how a member that was
+// away comes to know who holds what. It may be of a charter before the one in force, and
+// its promise may be over: a holder keeps certified shards for longer than that.
+func (s *Store) AdoptPlacement(vault ident.CID, l ledger.Placement) error {
+	v, err := s.vault(vault)
+	if err != nil {
+		return err
+	}
+	r, c, err := v.chain().VerifyPlacement(l)
+	if err == nil {
+		err = r.CheckTime(s.cfg.Now())
+	}
+	if err == nil {
+		err = v.addPlacement(l, r, c)
+	}
+	if err != nil {
+		return fmt.Errorf("adopt placement: %w", err)
+	}
+	return nil
+}
+
+func (v *vault) addPlacement(l ledger.Placement, r ledger.Receipt, c ledger.NodeCertificate) error {
+	if len(r.Shards) > MaxLater {
+		return fmt.Errorf("%w: %d shards", ledger.ErrTooLarge, len(r.Shards))
+	}
+	v.placing.Lock()
+	defer v.placing.Unlock()
 	id := l.Receipt.CID()
 	known := false
 	err := v.read(func(x index) error {
@@ -63,7 +85,7 @@ func (v *vault) addPlacement(l ledger.Placement, r ledger.Receipt) error {
 	var gone []ident.CID
 	err = v.write(func(x index) error {
 		var err error
-		gone, err = x.place(id, r)
+		gone, err = x.place(id, r, c)
 		return err
 	})
 	if err != nil {
@@ -85,7 +107,7 @@ func (x index) checkShards(r ledger.Receipt) error {
 			return err
 		}
 		if state != ledger.SegmentCertified {
-			return fmt.Errorf("%w: segment %s is not certified here", ledger.ErrReceipt, s.Segment)
+			return fmt.Errorf("%w: segment %s: %w", ledger.ErrReceipt, s.Segment, ErrNotYet)
 		}
 		in, _, err := x.introduction(s.Segment)
 		if err != nil {
@@ -102,79 +124,58 @@ func (x index) checkShards(r ledger.Receipt) error {
 	return nil
 }
 
-// placed is the newest later receipt for a shard.
-type placed struct {
-	time    int64
-	receipt ident.CID
+func placementKey(segment ident.CID, shard int64, operator ident.PublicKey) []byte {
+	return append(binary.BigEndian.AppendUint32(segment.Bytes(), uint32(shard)), operator.Bytes()...)
 }
 
-// newer orders receipts for one shard: by time, then by name.
-func (p placed) newer(q placed) bool {
-	return p.time > q.time || p.time == q.time && p.receipt.Compare(q.receipt) > 0
-}
+const placementShard = ident.CIDSize + 4 // what of a key names the shard
 
-func placementKey(segment ident.CID, shard int64) []byte {
-	return binary.BigEndian.AppendUint32(segment.Bytes(), uint32(shard))
-}
-
-func parsePlaced(p []byte) (placed, error) {
+func parsePlacing(p []byte) (ledger.Placing, error) {
 	if len(p) != 8+ident.CIDSize {
-		return placed{}, fmt.Errorf("read placement: %w", ErrCorrupt)
+		return ledger.Placing{}, fmt.Errorf("read placement: %w", ErrCorrupt)
 	}
 	id, err := ident.CIDFromBytes(p[8:])
-	return placed{int64(binary.BigEndian.Uint64(p)), id}, err
+	return ledger.Placing{Time: int64(binary.BigEndian.Uint64(p)), Receipt: id}, err
 }
 
-// place makes a receipt count for every shard for which it is the newest, and
-// returns the receipts that count for none any more, which may be this one.
-func (x index) place(id ident.CID, r ledger.Receipt) (gone []ident.CID, err error) {
-	this := placed{r.Time, id}
+// place keeps a receipt for every shard for which it is its operator's newest, and
+// returns the receipts that are kept for none any more, which may be this one.
+func (x index) place(id ident.CID, r ledger.Receipt, c ledger.NodeCertificate) (gone []ident.CID, err error) {
+	this := ledger.Placing{Time: r.Time, Receipt: id}
 	counts := int64(0)
 	for _, s := range r.Shards {
-		key := placementKey(s.Segment, s.Index)
+		key := placementKey(s.Segment, s.Index, c.Operator)
 		if p := x.get(placementsBucket, key); p != nil {
-			was, err := parsePlaced(p)
+			was, err := parsePlacing(p)
 			if err != nil {
 				return nil, err
 			}
-			if !this.newer(was) {
+			if !this.Newer(was) {
 				continue
 			}
-			left, err := x.release(was.receipt)
+			left, err := x.release(was.Receipt)
 			if err != nil {
 				return nil, err
 			}
 			if left == 0 {
-				gone = append(gone, was.receipt)
+				gone = append(gone, was.Receipt)
 			}
 		}
 		counts++
-		if err := x.put(placementsBucket, key, append(number(this.time), id.Bytes()...)); err != nil {
+		x.touchSegments(s.Segment)
+		if err := x.put(placementsBucket, key, append(number(this.Time), id.Bytes()...)); err != nil {
 			return nil, err
 		}
 	}
 	if counts == 0 {
 		return append(gone, id), nil
 	}
-	return gone, x.put(receiptsBucket, id.Bytes(), number(counts))
+	return gone, x.enter(id, counts, c)
 }
 
-// release counts a receipt for one shard less, and returns for how many it counts.
-func (x index) release(receipt ident.CID) (int64, error) {
-	p := x.get(receiptsBucket, receipt.Bytes())
-	if len(p) != 8 {
-		return 0, fmt.Errorf("read receipt %s: %w", receipt, ErrCorrupt)
-	}
-	left := int64(binary.BigEndian.Uint64(p)) - 1
-	if left == 0 {
-		return 0, x.bucket(receiptsBucket).Delete(receipt.Bytes())
-	}
-	return left, x.put(receiptsBucket, receipt.Bytes(), number(left))
-}
-
-// Placements returns the later placements of a segment: for each shard that has any
-// the newest, without repetition, sorted by the receipts' names. The caller puts
-// them together with what the entry's body says.
+// Placements returns the later placements of a segment: for each shard the newest of each
+// operator who has given one, without repetition, sorted by the receipts' names. The
+// caller puts them together with what the entry's body says.
 func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error) {
 	v, err := s.vault(vault)
 	if err != nil {
@@ -185,11 +186,11 @@ func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error)
 		prefix := segment.Bytes()
 		c := x.bucket(placementsBucket).Cursor()
 		for k, p := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, p = c.Next() {
-			at, err := parsePlaced(p)
+			at, err := parsePlacing(p)
 			if err != nil {
 				return err
 			}
-			receipts = append(receipts, at.receipt)
+			receipts = append(receipts, at.Receipt)
 		}
 		return nil
 	})
@@ -199,7 +200,7 @@ func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error)
 	slices.SortFunc(receipts, ident.CID.Compare)
 	var out []ledger.Placement
 	for _, id := range slices.Compact(receipts) {
-		l, _, err := v.dirs.readPlacement(id, v.chain())
+		l, _, _, err := v.dirs.readPlacement(id, v.chain())
 		if err != nil {
 			return nil, err
 		}
@@ -209,9 +210,9 @@ func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error)
 }
 
 // readPlacement reads a later placement and verifies all that is in it.
-func (d dirs) readPlacement(id ident.CID, chain ledger.Chain) (ledger.Placement, ledger.Receipt, error) {
-	fail := func(err error) (ledger.Placement, ledger.Receipt, error) {
-		return ledger.Placement{}, ledger.Receipt{}, fmt.Errorf("placement %s: %w: %w", id, ErrCorrupt, err)
+func (d dirs) readPlacement(id ident.CID, chain ledger.Chain) (ledger.Placement, ledger.Receipt, ledger.NodeCertificate, error) {
+	fail := func(err error) (ledger.Placement, ledger.Receipt, ledger.NodeCertificate, error) {
+		return ledger.Placement{}, ledger.Receipt{}, ledger.NodeCertificate{}, fmt.Errorf("placement %s: %w: %w", id, ErrCorrupt, err)
 	}
 	p, err := readFile(d.placementPath(id), ledger.MaxPlacement)
 	if err != nil {
@@ -221,12 +222,12 @@ func (d dirs) readPlacement(id ident.CID, chain ledger.Chain) (ledger.Placement,
 	if err != nil {
 		return fail(err)
 	}
-	r, _, err := chain.VerifyPlacement(l)
+	r, c, err := chain.VerifyPlacement(l)
 	if err == nil && l.Receipt.CID() != id {
 		err = errors.New("it is another placement")
 	}
 	if err != nil {
 		return fail(err)
 	}
-	return l, r, nil
+	return l, r, c, nil
 }

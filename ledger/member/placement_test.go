@@ -3,6 +3,7 @@ package member_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,9 +50,10 @@ func TestLaterPlacements(t *testing.T) {
 		return len(must(os.ReadDir(filepath.Join(w.dirs[0], w.id().Hex(), "placement"))))
 	}
 	both := w.moved(1, 0, shard(s, 0, 0), shard(s, 1, 0))
-	old := w.moved(2, -time.Minute, shard(s, 0, 0))
-	newer := w.moved(2, time.Minute, shard(s, 0, 0))
-	newest := w.moved(3, 2*time.Minute, shard(s, 0, 0), shard(s, 1, 0))
+	old := w.moved(1, -time.Minute, shard(s, 0, 0))
+	newer := w.moved(1, time.Minute, shard(s, 0, 0))
+	newest := w.moved(1, 2*time.Minute, shard(s, 0, 0), shard(s, 1, 0))
+	other := w.moved(2, -time.Minute, shard(s, 0, 0))
 	for i, step := range []struct {
 		member      int
 		receipt     ident.Signed
@@ -61,14 +63,15 @@ func TestLaterPlacements(t *testing.T) {
 	}{
 		{1, both, []ident.CID{both.CID()}, []ident.CID{both.CID()}, 1, "the first for two shards"},
 		{1, both, []ident.CID{both.CID()}, []ident.CID{both.CID()}, 1, "the same again"},
-		{2, old, []ident.CID{both.CID()}, []ident.CID{both.CID()}, 1, "an older one"},
-		{2, newer, []ident.CID{newer.CID()}, []ident.CID{both.CID()}, 2, "a newer one for one shard"},
-		{3, newest, []ident.CID{newest.CID()}, []ident.CID{newest.CID()}, 1, "a newer one for both"},
+		{1, old, []ident.CID{both.CID()}, []ident.CID{both.CID()}, 1, "an older one"},
+		{1, newer, []ident.CID{newer.CID()}, []ident.CID{both.CID()}, 2, "a newer one for one shard"},
+		{1, newest, []ident.CID{newest.CID()}, []ident.CID{newest.CID()}, 1, "a newer one for both"},
+		{2, other, sortedNames(newest.CID(), other.CID()), []ident.CID{newest.CID()}, 2, "an older one of another operator"},
 	} {
 		if err := add(step.member, step.receipt); err != nil {
 			t.Fatalf("%s: %v", step.description, err)
 		}
-		if z, o := known(0), known(1); len(z) != 1 || z[0] != step.zero[0] || len(o) != 1 || o[0] != step.one[0] {
+		if z, o := known(0), known(1); !slices.Equal(z, step.zero) || !slices.Equal(o, step.one) {
 			t.Errorf("%d, %s: %v, %v", i, step.description, z, o)
 		}
 		if n := files(); n != step.files {

@@ -25,7 +25,8 @@ func (x index) putLink(e ledger.Entry, l ledger.Link, eff ledger.Effect, r recor
 	if err == nil && e.Kind == ledger.KindSnapshot {
 		err = errors.Join(
 			x.put(refsBucket, id.Bytes(), eff.Refs),
-			x.introduce(id, eff.Segments, r.Count-int64(len(eff.Segments))))
+			x.introduce(id, eff.Segments, r.Count-int64(len(eff.Segments))),
+			x.putTable(id, eff))
 	}
 	return err
 }
@@ -33,7 +34,7 @@ func (x index) putLink(e ledger.Entry, l ledger.Link, eff ledger.Effect, r recor
 // putCertified makes an entry, which putLink has written, the head of its lane. Of a
 // snapshot no effect is needed.
 func (x index) putCertified(e ledger.Entry, eff ledger.Effect) error {
-	if err := x.putHead(e.Lane, e.Height, e.CID()); err != nil {
+	if err := errors.Join(x.putHead(e.Lane, e.Height, e.CID()), x.touchTable(e.CID())); err != nil {
 		return err
 	}
 	if err := x.dropPromises(e.Charter, e.Lane, e.Height); err != nil {

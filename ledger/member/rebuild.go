@@ -266,7 +266,7 @@ func (b *rebuilder) placements(v *vault) error {
 			continue
 		}
 		id := hexCID(n.Name())
-		_, r, err := v.dirs.readPlacement(id, v.chain())
+		_, r, c, err := v.dirs.readPlacement(id, v.chain())
 		if err != nil {
 			b.skip(err)
 			continue
@@ -277,7 +277,7 @@ func (b *rebuilder) placements(v *vault) error {
 				return nil
 			}
 			b.found.Placements++
-			_, err := x.place(id, r)
+			_, err := x.place(id, r, c)
 			return err
 		})
 		if err != nil {
@@ -289,5 +289,5 @@ func (b *rebuilder) placements(v *vault) error {
 
 // rewrite is write for a database that is not in use yet.
 func (v *vault) rewrite(f func(index) error) error {
-	return v.store.db.Update(func(tx *bolt.Tx) error { return f(index{tx.Bucket(v.id.Bytes())}) })
+	return v.store.db.Update(func(tx *bolt.Tx) error { return f(index{b: tx.Bucket(v.id.Bytes())}) })
 }

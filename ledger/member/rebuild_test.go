@@ -156,7 +156,7 @@ func (x index) fromFiles(name string, key []byte) bool {
 	switch name {
 	case locksBucket, floorsBucket, proposalsBucket, evidenceBucket, heldBucket, unsettledBucket:
 		return false
-	case entriesBucket, refsBucket:
+	case entriesBucket, refsBucket, tablesBucket:
 		return certified(key)
 	case bodiesBucket:
 		return certified(x.get(bodiesBucket, key))

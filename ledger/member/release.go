@@ -93,6 +93,7 @@ func (v *vault) release(x index, c ledger.ReleaseCertificate, now time.Time) err
 	// SPEC: a member takes a release back only before the trash time has passed on its
 	// clock since it first held the certificate
 	rec.Until = ledger.Millis(now.Add(trash))
+	x.touchSegments(r.Segments...)
 	return errors.Join(
 		x.file(r.CID(), &rec),
 		x.putRelease(r.CID(), rec),

@@ -104,6 +104,7 @@ func (x index) rollBack(u undo) error {
 	rec.Certified, rec.Attempt, rec.Unsure = false, 0, false
 	err = errors.Join(
 		x.putEntry(id, rec),
+		x.touchTable(id),
 		x.bucket(unsettledBucket).Delete(id.Bytes()),
 		x.bucket(chainBucket).Delete(chainKey(u.entry.Lane, u.entry.Height)),
 		x.putNumber(aboutEntries, x.number(aboutEntries)-1))

@@ -35,6 +35,15 @@ func (x index) introduction(segment ident.CID) (introduction, bool, error) {
 // on. A segment that a certified entry introduces stays that entry's.
 func (x index) introduce(entry ident.CID, segments []ledger.Segment, first int64) error {
 	for i, s := range segments {
+		in, known, err := x.introduction(s.CID)
+		if err != nil {
+			return err
+		}
+		if known && in.entry != entry {
+			if err := x.put(contestedBucket, s.CID.Bytes(), []byte{}); err != nil {
+				return err
+			}
+		}
 		state, _, err := x.state(s.CID)
 		if err != nil {
 			return err

@@ -119,6 +119,9 @@ func (s *Store) start() error {
 	if err == nil {
 		err = s.load()
 	}
+	if err == nil {
+		err = s.fill()
+	}
 	if err != nil || clean {
 		return err
 	}
@@ -158,7 +161,7 @@ func (s *Store) load() error {
 			if err != nil {
 				return fmt.Errorf("read database: %w", err)
 			}
-			v, err := s.loadVault(id, index{b})
+			v, err := s.loadVault(id, index{b: b})
 			if err != nil {
 				return fmt.Errorf("read vault %s: %w", id, err)
 			}

@@ -103,6 +103,7 @@ func (w *world) adopt(i int, l ledger.Link) {
 	if err := w.stores[i].Adopt(w.id(), l); err != nil {
 		w.t.Fatalf("member %d: %v", i, err)
 	}
+	w.agrees()
 }
 
 func TestSuccession(t *testing.T) {

@@ -41,6 +41,7 @@ func newGuarded(t *testing.T) *guarded {
 		cfg.Now = func() time.Time { return ledgertest.Start().Add(g.after) }
 		s := open(t, cfg)
 		must(s.Accept(v.Signed))
+		watch(t, s)
 		g.stores, g.dirs = append(g.stores, s), append(g.dirs, dir)
 	}
 	return g

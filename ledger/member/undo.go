@@ -123,5 +123,6 @@ func (x index) undone(release ident.CID) error {
 		x.file(release, &rec),
 		x.putRelease(release, rec),
 		x.recount(),
+		x.touchRelease(release),
 		x.forget(rec.Request))
 }

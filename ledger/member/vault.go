@@ -1,6 +1,7 @@
 package member
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ type vault struct {
 	releasing sync.Mutex // held while requests, opinions and releases are kept
 	needing   sync.Mutex // guards needs
 	needs     needs
+	held      holdings // who holds what
 
 	begun   int64        // number of changes that were tried; belongs to whoever has the group's turn
 	written atomic.Int64 // begun, when the last one of them was on the disk
@@ -85,7 +87,7 @@ func (s *Store) loadVault(id ident.CID, x index) (*vault, error) {
 
 // read runs f in a transaction that sees one state of the vault.
 func (v *vault) read(f func(index) error) error {
-	return v.store.db.View(func(tx *bolt.Tx) error { return f(index{tx.Bucket(v.id.Bytes())}) })
+	return v.store.db.View(func(tx *bolt.Tx) error { return f(index{b: tx.Bucket(v.id.Bytes())}) })
 }
 
 // write runs f in a transaction that is on the disk when write returns nil, unless f
@@ -100,12 +102,15 @@ func (v *vault) change(check, apply func(index) error) error { return v.changeTh
 // changeThen is change with what is to be done as soon as it is on the disk, before
 // anything else is changed.
 func (v *vault) changeThen(check, apply func(index) error, then func()) error {
+	var t touched
 	c := change{
 		apply: func(tx *bolt.Tx) error {
 			v.begun++
-			return apply(index{tx.Bucket(v.id.Bytes())})
+			t = touched{}
+			return apply(index{tx.Bucket(v.id.Bytes()), &t})
 		},
 		written: func() {
+			v.held.note(t)
 			if then != nil {
 				then()
 			}
@@ -113,9 +118,13 @@ func (v *vault) changeThen(check, apply func(index) error, then func()) error {
 		},
 	}
 	if check != nil {
-		c.check = func(tx *bolt.Tx) error { return check(index{tx.Bucket(v.id.Bytes())}) }
+		c.check = func(tx *bolt.Tx) error { return check(index{b: tx.Bucket(v.id.Bytes())}) }
 	}
-	return v.store.group.do(v.store, &c)
+	err := v.store.group.do(v.store, &c)
+	if errors.Is(err, ErrGone) {
+		v.held.doubt() // it is written, if to a file that nobody finds
+	}
+	return err
 }
 
 // seen is taken before the vault is read, and given to unchanged in the check of a

@@ -32,8 +32,24 @@ func open(t testing.TB, cfg member.Config) *member.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	watch(t, s)
+	t.Cleanup(func() {
+		if err := member.CheckCustody(s); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+	})
 	return s
+}
+
+// watch asks who holds what, so that the store keeps it up to date from then on.
+func watch(t testing.TB, s *member.Store) {
+	t.Helper()
+	for _, id := range s.All() {
+		if _, err := s.Custody(id); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // world is a vault and the stores of its members.
@@ -56,6 +72,7 @@ func newWorld(t testing.TB, members int) *world {
 		if _, err := s.Accept(w.vault.Signed); err != nil {
 			t.Fatal(err)
 		}
+		watch(t, s)
 		w.stores, w.dirs = append(w.stores, s), append(w.dirs, dir)
 	}
 	return w
