@@ -7,7 +7,7 @@ import (
 )
 
 // OutboardSize is the length of the Bao outboard of a payload.
-func OutboardSize(size int64) int64 { return prefixSize + nodeSize*(groups(size)-1) }
+func OutboardSize(size int64) int64 { return prefixSize + nodeSize*(Groups(size)-1) }
 
 // MakeOutboard writes the Bao outboard of a payload of size bytes, at least one, into
 // dst, which is OutboardSize long, and returns the payload's BLAKE3 hash. It is what

@@ -28,8 +28,8 @@ const (
 	windowSize = 16 * GroupSize
 )
 
-// groups is the number of groups, at least one.
-func groups(size int64) int64 { return max(1, (size+GroupSize-1)/GroupSize) }
+// Groups is the number of groups of a payload, at least one.
+func Groups(size int64) int64 { return max(1, (size+GroupSize-1)/GroupSize) }
 
 // Payload serves the bytes of one shard and proves them. It trusts neither data nor
 // outboard, only the CID. It is not safe for concurrent use if data is not.
@@ -74,7 +74,7 @@ func (p *Payload) walk(w io.Writer, off, n int64, proof bool) error {
 	v := verifier{
 		at: off, end: off + n, proof: proof,
 		nodes: p.outboard[prefixSize:],
-		in:    window{src: p.data, buf: b.in[:], limit: min(p.size, groups(off+n)*GroupSize)},
+		in:    window{src: p.data, buf: b.in[:], limit: min(p.size, Groups(off+n)*GroupSize)},
 		out:   b.out,
 	}
 	if proof {
@@ -108,7 +108,7 @@ func (v *verifier) subtree(cv [8]uint32, pos, n int64, flags uint32) error {
 	inside := pos < v.end && v.at < pos+n
 	switch {
 	case !inside:
-		v.nodes = v.nodes[nodeSize*(groups(n)-1):]
+		v.nodes = v.nodes[nodeSize*(Groups(n)-1):]
 		return nil
 	case n <= GroupSize:
 		return v.group(cv, pos, n, flags)

@@ -21,6 +21,7 @@ type Usage struct {
 	Used     int64 // bytes that it uses, what is stored around the payloads included
 	Shards   int64 // number of shards
 	Trashed  int64 // bytes of Used that are in the trash
+	Damaged  int64 // bytes of Used that are in quarantine, for the operator to look at and remove
 }
 
 // Shelf keeps shards. It is safe for concurrent use. The suite in storetest says

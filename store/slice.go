@@ -40,7 +40,7 @@ func (s Slice) encoded(pos, n int64) int64 {
 	case n <= GroupSize:
 		return n
 	case s.Off <= pos && pos+n <= s.Off+s.N:
-		return n + nodeSize*(groups(n)-1)
+		return n + nodeSize*(Groups(n)-1)
 	}
 	half := leftSize(n)
 	return nodeSize + s.encoded(pos, half) + s.encoded(pos+half, n-half)

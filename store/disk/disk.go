@@ -182,6 +182,9 @@ func (d *Disk) Close() error {
 	return nil
 }
 
+// Resize changes how many bytes shards may take. What is there stays, if it is more.
+func (d *Disk) Resize(capacity int64) { d.space.resize(capacity) }
+
 // Marker returns the marker of the volume.
 func (d *Disk) Marker() Marker { return d.marker }
 

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -174,6 +175,19 @@ func TestShelf(t *testing.T) {
 	storetest.Test(t, func(t testing.TB, capacity int64) store.Shelf {
 		return mustOpen(t, newVolume(t, capacity))
 	})
+}
+
+func TestResize(t *testing.T) {
+	d := newDisk(t)
+	s := segment(t, 50_000, 1)
+	key := mustPut(t, d, s, 0)
+	d.Resize(mustUsage(t, d).Used)
+	if err := s.Put(t.Context(), d, v, 1); !errors.Is(err, store.ErrFull) {
+		t.Error("put into what was taken back:", err)
+	}
+	mustRead(t, d, s, key)
+	d.Resize(1 << 20)
+	mustPut(t, d, s, 1)
 }
 
 func TestTrash(t *testing.T) {

@@ -29,8 +29,9 @@ var errEntry = errors.New("damaged entry")
 // hold the lock of the key that they change.
 type index struct {
 	db     *bbolt.DB
-	file   *os.File    // of db
-	broken atomic.Bool // damaged: db is not touched any more
+	file   *os.File     // of db
+	broken atomic.Bool  // damaged: db is not touched any more
+	read   atomic.Int64 // entries since memory was given back
 	path   string
 	files  filesystem
 	dirty  chan struct{} // has an element while changes wait
@@ -149,12 +150,19 @@ func (x *index) flush() error {
 	x.mu.Lock()
 	x.writing = nil
 	x.mu.Unlock()
+	if err := x.forget(forgetPerChange * len(changes)); err != nil {
+		return err
+	}
 	for _, path := range hints {
 		// One that stays is looked at when the volume is opened, and says nothing new.
 		_ = x.files.remove(path)
 	}
 	return nil
 }
+
+// forgetPerChange is how many entries' worth of memory a change may touch: the pages on
+// the way to it.
+const forgetPerChange = 8
 
 // retry asks for a flush some time from now.
 func (x *index) retry() {

@@ -240,6 +240,32 @@ func TestRebuildForgetsTheLost(t *testing.T) {
 	mustRead(t, d, s, s.Key(v, 0))
 }
 
+// Files that are gone are noticed by the names in their folders, and the others stay.
+func TestSurvey(t *testing.T) {
+	seen := new(events)
+	config := newVolume(t, 1<<30)
+	config.Report = seen.report
+	d := mustOpen(t, config)
+	s, other := segment(t, 1000, 1), segment(t, 1000, 2)
+	for i := range 4 {
+		mustPut(t, d, s, i)
+		mustPut(t, d, other, i)
+	}
+	for _, path := range []string{d.at.shard(s.Key(v, 2)), d.at.folder(other.Key(v, 0))} {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Survey(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if u := mustUsage(t, d); u.Shards != 3 || seen.count(Lost) != 5 {
+		t.Errorf("usage %+v, events %+v", u, seen.list)
+	}
+	wantBooks(t, d)
+	mustRead(t, d, s, s.Key(v, 0))
+}
+
 // The index is mapped into memory. If the file shrinks underneath, as on a disk that
 // is pulled out, operations fail and the process lives.
 func TestIndexPulledOutUnderneath(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"holdfast/internal/ident"
+	"holdfast/internal/mapped"
 	"holdfast/store"
 
 	"go.etcd.io/bbolt"
@@ -271,7 +272,23 @@ func (x *index) page(after []byte, vault ident.CID, n int) (list []store.Info, e
 		}
 		return nil
 	})
+	if err == nil {
+		err = x.forget(len(list))
+	}
 	return list, err
+}
+
+// forgetEvery is after how many entries that were read the memory for them is given back;
+// they take about 10 MB.
+const forgetEvery = 1 << 14
+
+// forget gives memory back if much has been read, n entries more.
+func (x *index) forget(n int) error {
+	if x.read.Add(int64(n)) < forgetEvery {
+		return nil
+	}
+	x.read.Store(0)
+	return x.guarded(func() error { return mapped.Forget(x.db) })
 }
 
 func decodeInfo(k, v []byte) (store.Info, error) {

@@ -36,7 +36,7 @@ func (d *Disk) rebuild(ctx context.Context) error {
 	}
 	trouble := d.findUnknown(ctx)
 	if ctx.Err() == nil {
-		trouble = errors.Join(trouble, d.findLost(ctx))
+		trouble = errors.Join(trouble, d.Survey(ctx))
 	}
 	if err := errors.Join(trouble, ctx.Err()); err != nil {
 		return err
@@ -102,28 +102,6 @@ func (d *Disk) look(ctx context.Context, key store.Key) error {
 	}
 	defer leave()
 	return errors.Join(d.adopt(s), d.relieve())
-}
-
-// findLost looks for the file of every shard that the index knows.
-func (d *Disk) findLost(ctx context.Context) error {
-	for info, err := range d.List(ctx, ident.CID{}) {
-		if err != nil {
-			return err
-		}
-		if d.exists(info.Key) {
-			continue
-		}
-		leave, err := d.enter(ctx)
-		if err != nil {
-			return err
-		}
-		err = d.absent(info.Key)
-		leave()
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
 }
 
 // walk calls f for every file that has the name of a shard where that shard belongs.

@@ -19,6 +19,13 @@ type space struct {
 	shards      int64
 }
 
+// resize changes how much the shelf may use.
+func (s *space) resize(capacity int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.capacity = capacity
+}
+
 // reserve sets space aside for a shard on the way in.
 func (s *space) reserve(size int64) error {
 	s.mu.Lock()
@@ -71,5 +78,5 @@ func (s *space) trash(size int64) {
 func (s *space) usage() store.Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return store.Usage{Capacity: s.capacity, Used: s.used + s.quarantined + s.trashed, Shards: s.shards, Trashed: s.trashed}
+	return store.Usage{Capacity: s.capacity, Used: s.used + s.quarantined + s.trashed, Shards: s.shards, Trashed: s.trashed, Damaged: s.quarantined}
 }
