@@ -15,7 +15,15 @@ type Candidate struct {
 	Operator ident.PublicKey
 	Zone     string // "" is a zone like any other: nothing is known of it
 	Space    int64  // free bytes; 0 or less: takes nothing
+	Weight   int    // its standing, in thousandths of what its space alone would bring; 0 or less: takes nothing
 }
+
+// Full is the weight of a node against which nothing is known. More than that counts
+// as that.
+const Full = 1000
+
+// takes reports whether a node may be given shards.
+func (c Candidate) takes() bool { return c.Space > 0 && c.Weight > 0 }
 
 // ErrTooFew says that a segment cannot be placed whole, and how many more
 // operators with free space it would take.
@@ -42,13 +50,13 @@ func MinOperators(code erasure.Code) int {
 	return divUp(code.N, code.N-code.K)
 }
 
-// share returns the largest number of shards of one segment that one of so many
+// Share returns the largest number of shards of one segment that one of so many
 // operators may hold.
 //
 // SPEC: at most one shard per operator; fewer operators than n: never more than n-k
 // shards per operator. Below that bound shards are dealt out evenly, so that a
 // majority of the operators is still needed to destroy them.
-func share(code erasure.Code, operators int) int {
+func Share(code erasure.Code, operators int) int {
 	return min(divUp(code.N, max(operators, 1)), code.N-code.K)
 }
 
@@ -56,7 +64,7 @@ func share(code erasure.Code, operators int) int {
 // some, would make a placement whole. Each that joins also lowers the even share.
 func missing(code erasure.Code, operators, usable int) int {
 	for more := 1; ; more++ {
-		if (usable+more)*share(code, operators+more) >= code.N {
+		if (usable+more)*Share(code, operators+more) >= code.N {
 			return more
 		}
 	}

@@ -16,8 +16,10 @@ const None = -1
 // and the set of candidates, not on their order. Each operator gets at most one
 // shard while there are n operators, and an even share, never more than n-k, while
 // there are fewer. Among operators, and among the nodes of one, turns are in
-// proportion to space; as few zones as possible hold as many shards as any other.
-// A candidate that leaves makes room for one other and displaces none.
+// proportion to space and standing; as few zones as possible hold as many shards as any
+// other. A candidate that leaves makes room for one other and displaces none. While
+// operators are out of space, no zone gets more than n-k shards if with them none would:
+// such a shard waits for its operator.
 //
 // Where not every shard finds a holder, the placement is returned with None in
 // the gaps, together with ErrTooFew. An invalid code is an error that wraps
@@ -27,10 +29,10 @@ func Choose(seed [32]byte, segment int, code erasure.Code, nodes []Candidate) ([
 		return nil, err
 	}
 	l := lots{seed, segment}
-	limit := share(code, Operators(nodes))
+	limit := Share(code, Operators(nodes))
 	ranked := rank(l, nodes)
 	all := l.turns(ranked, nodes, limit)
-	taken := spread(all, nodes, code.N)
+	taken := spread(all, nodes, code.N, zoneLimit(code, nodes, len(ranked)))
 	placed := assign(taken, code.N)
 	if len(taken) < code.N {
 		return placed, ErrTooFew{missing(code, Operators(nodes), len(ranked))}
@@ -38,7 +40,7 @@ func Choose(seed [32]byte, segment int, code erasure.Code, nodes []Candidate) ([
 	return placed, nil
 }
 
-// operator is one of a segment's possible holders, with his nodes that have space,
+// operator is one of a segment's possible holders, with his nodes that take shards,
 // the one whose turn it is first.
 type operator struct {
 	key   ident.PublicKey
@@ -51,11 +53,11 @@ type lot struct {
 	draw draw
 }
 
-// rank returns the operators that have space, the winner of the draw first.
+// rank returns the operators that take shards, the winner of the draw first.
 func rank(l lots, nodes []Candidate) []operator {
 	byKey := make(map[ident.PublicKey]*operator)
 	for i, c := range nodes {
-		w := weight(c.Space)
+		w := c.weight()
 		if w == 0 {
 			continue
 		}
@@ -110,8 +112,8 @@ func (l lots) turns(ranked []operator, nodes []Candidate, limit int) []turn {
 }
 
 // spread takes n turns, or all if there are fewer, in their order, but no more
-// from one zone than the evenest spread needs.
-func spread(all []turn, nodes []Candidate, n int) []turn {
+// from one zone than the evenest spread needs, and never more than most.
+func spread(all []turn, nodes []Candidate, n, most int) []turn {
 	n = min(n, len(all))
 	inZone := make(map[string]int)
 	for _, t := range all {
@@ -124,6 +126,7 @@ func spread(all []turn, nodes []Candidate, n int) []turn {
 		}
 		return sum >= n
 	})
+	limit = min(limit, most)
 	taken := make([]turn, 0, n)
 	used := make(map[string]int)
 	for _, t := range all {

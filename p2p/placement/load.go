@@ -17,9 +17,7 @@ func newLoad(nodes []Candidate, placed []int, but int) load {
 		if shard == but || i < 0 || i >= len(nodes) {
 			continue
 		}
-		l.node[i]++
-		l.op[nodes[i].Operator]++
-		l.zone[nodes[i].Zone]++
+		l.take(nodes, i)
 	}
 	return l
 }

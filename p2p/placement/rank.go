@@ -13,8 +13,15 @@ import (
 // fits a score.
 const maxWeight = 1 << 50
 
-// weight is a node's share of its operator's turns.
-func weight(space int64) uint64 { return uint64(max(0, min(space, maxWeight))) }
+// weight is a node's share of its operator's turns: its space, lessened by its
+// standing. Who may take anything at all has some.
+func (c Candidate) weight() uint64 {
+	if !c.takes() {
+		return 0
+	}
+	space, standing := uint64(min(c.Space, maxWeight)), uint64(min(c.Weight, Full))
+	return max(1, space*standing/Full)
+}
 
 // draw is one party's lot in weighted rendezvous: an exponentially distributed
 // number in fixed point, over its weight. The smaller quotient wins, with a

@@ -42,10 +42,10 @@ func TestBalance(t *testing.T) {
 func TestWeights(t *testing.T) {
 	const segments = 8000
 	nodes := []Candidate{
-		{Node: key('n', 0), Operator: key('o', 0), Space: 1 << 40},
-		{Node: key('n', 1), Operator: key('o', 1), Space: 3 << 40},
-		{Node: key('n', 2), Operator: key('o', 2), Space: 3 << 40},
-		{Node: key('n', 3), Operator: key('o', 2), Space: 1 << 40},
+		{Node: key('n', 0), Operator: key('o', 0), Space: 1 << 40, Weight: Full},
+		{Node: key('n', 1), Operator: key('o', 1), Space: 3 << 40, Weight: Full},
+		{Node: key('n', 2), Operator: key('o', 2), Space: 3 << 40, Weight: Full},
+		{Node: key('n', 3), Operator: key('o', 2), Space: 1 << 40, Weight: Full},
 	}
 	var first [4]int
 	for s := range segments {
@@ -62,8 +62,12 @@ func TestWeights(t *testing.T) {
 // An operator who boasts gets no more than his one shard, and no more turns than
 // somebody with a petabyte.
 func TestClaimsAreBounded(t *testing.T) {
-	if weight(1<<62) != weight(maxWeight) || weight(-5) != 0 || weight(3) != 3 {
-		t.Error("weight is not bounded")
+	weigh := func(space int64, standing int) uint64 { return Candidate{Space: space, Weight: standing}.weight() }
+	if weigh(1<<62, Full) != weigh(maxWeight, Full) || weigh(-5, Full) != 0 || weigh(3, Full) != 3 {
+		t.Error("space is not bounded")
+	}
+	if weigh(1<<40, 1<<30) != weigh(1<<40, Full) || weigh(1<<40, 0) != 0 || weigh(1<<40, -1) != 0 || weigh(1<<40, 50) != 1<<40*50/Full || weigh(1, 1) != 1 {
+		t.Error("standing is not bounded")
 	}
 }
 

@@ -17,11 +17,12 @@ func TestSpares(t *testing.T) {
 		seed := seeded(rapid.Uint64().Draw(t, "seed"))
 		placed, _ := Choose(seed, 0, code, nodes)
 		shard := rapid.IntRange(0, code.N-1).Draw(t, "shard")
-		limit := share(code, Operators(nodes))
+		limit := Share(code, Operators(nodes))
 		spares := Spares(seed, 0, code, nodes, placed, shard)
 		others := newLoad(nodes, placed, shard)
+		zone := LawOf(code, nodes).zone(code.N)
 		for i, c := range nodes {
-			want := c.Space > 0 && others.op[c.Operator] < limit
+			want := c.takes() && others.op[c.Operator] < limit && others.zone[c.Zone] < zone
 			if slices.Contains(spares, i) != want {
 				t.Fatalf("candidate %d is a spare: %v, want %v", i, !want, want)
 			}
