@@ -2,6 +2,8 @@ package p2p
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -95,4 +97,24 @@ func parseListen(addrs []string) ([]ma.Multiaddr, error) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// ListenPorts returns the TCP ports of addresses, each once, in their order.
+func ListenPorts(addrs []string) ([]uint16, error) {
+	parsed, err := parseListen(addrs)
+	if err != nil {
+		return nil, err
+	}
+	var ports []uint16
+	for _, a := range parsed {
+		text, err := a.ValueForProtocol(ma.P_TCP)
+		if err != nil {
+			return nil, err
+		}
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err == nil && !slices.Contains(ports, uint16(port)) {
+			ports = append(ports, uint16(port))
+		}
+	}
+	return ports, nil
 }

@@ -16,17 +16,28 @@ import (
 
 // Config says who a host is and where it begins to look for others.
 type Config struct {
-	Key         ident.PrivateKey      // node key or device key: who the host is on every channel
-	Listen      []string              // multiaddrs, the only ones that are opened; none for a program that only dials
-	Announce    []string              // multiaddrs told to others instead of those listened on; optional
-	Network     string                // a client may leave it empty: it is then learned from the first bootstrap node that answers
-	Bootstrap   []string              // multiaddrs with /p2p/; none for a network's first node
-	Certificate ident.Signed          // node certificate for Key; nodes only, and what makes a host a node
-	Space       func() int64          // free bytes, told to others; nodes only, optional
-	Public      bool                  // must be false in this version: see the package's documentation
-	Now         func() time.Time      // optional
-	Log         *slog.Logger          // optional
-	Registerer  prometheus.Registerer // libp2p's metrics; optional
+	Key         ident.PrivateKey          // node key or device key: who the host is on every channel
+	Listen      []string                  // multiaddrs, the only ones that are opened; none for a program that only dials
+	Announce    []string                  // multiaddrs told to others instead of those listened on; optional
+	Network     string                    // a client may leave it empty: it is then learned from the first bootstrap node that answers
+	Bootstrap   []string                  // multiaddrs with /p2p/; none for a network's first node
+	Certificate ident.Signed              // node certificate for Key; nodes only, and what makes a host a node
+	Space       func() int64              // free bytes, told to others; nodes only, optional
+	State       func() (State, time.Time) // what this node announces, and until when; nodes only, optional
+	Public      bool                      // must be false in this version: see the package's documentation
+	Now         func() time.Time          // optional
+
+	// News is called when another node announces another state than before. It must not
+	// wait for anything. Optional.
+	News func()
+
+	// Admit judges the certificate of another node, valid by itself: nil to let it in.
+	// What it returns is told the node, and wraps ErrAdmission. It is asked often, and
+	// also again about nodes that are in. Nil admits every operator.
+	Admit func(cert ledger.NodeCertificate) error
+
+	Log        *slog.Logger          // optional
+	Registerer prometheus.Registerer // libp2p's metrics; optional
 }
 
 // settings is a Config that has been checked and read.
@@ -55,6 +66,12 @@ func (cfg Config) check() (settings, error) {
 	}
 	if s.Space == nil {
 		s.Space = func() int64 { return 0 }
+	}
+	if s.State == nil {
+		s.State = func() (State, time.Time) { return Serving, time.Time{} }
+	}
+	if s.Admit == nil {
+		s.Admit = func(ledger.NodeCertificate) error { return nil }
 	}
 	var err error
 	if s.listen, err = parseListen(cfg.Listen); err != nil {
@@ -101,6 +118,26 @@ func checkCertificate(signed ident.Signed, key ident.PublicKey, network string, 
 		return none, fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	return c, acceptable(c, key, network, t)
+}
+
+// judge verifies that signed is a certificate that holds now for the node key of the
+// channel, of an operator who is let in.
+func (h *Host) judge(signed ident.Signed, key ident.PublicKey) (ledger.NodeCertificate, error) {
+	cert, err := checkCertificate(signed, key, h.Network(), h.Now())
+	if err != nil {
+		return ledger.NodeCertificate{}, err
+	}
+	known, _ := h.nodes.get(key)
+	if o := known.Certificate.Operator; o != cert.Operator && known.Certificate.ValidAt(h.Now()) == nil {
+		return ledger.NodeCertificate{}, fmt.Errorf("%w: of %s before, of %s now", ErrTwoOperators, o.Short(), cert.Operator.Short())
+	}
+	return cert, h.Admit(cert)
+}
+
+// welcome reports whether a certificate that was verified before still holds, and its
+// operator is still let in.
+func (h *Host) welcome(cert ledger.NodeCertificate) bool {
+	return cert.ValidAt(h.Now()) == nil && h.Admit(cert) == nil
 }
 
 // acceptable judges a certificate whose signature is right.

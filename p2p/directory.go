@@ -16,6 +16,8 @@ type Node struct {
 	Signed      ident.Signed
 	Addrs       []string      // multiaddrs without /p2p/
 	Space       int64         // free bytes
+	State       State         // what it announces; see StateAt
+	Until       time.Time     // end of an announced absence, at most MaxAway ahead; else zero
 	Seen        time.Time     // when it last answered; zero for what the DHT's record says
 	Skew        time.Duration // its clock less ours, when it last answered
 }
@@ -152,14 +154,14 @@ func (d *directory) keys() []ident.PublicKey {
 	return out
 }
 
-// expired returns the nodes whose certificate is not valid at t, and forgets that
-// hellos were exchanged with them.
-func (d *directory) expired(t time.Time) []ident.PublicKey {
+// unwelcome returns the nodes whose certificate does not hold any more, and forgets
+// that hellos were exchanged with them.
+func (d *directory) unwelcome(welcome func(ledger.NodeCertificate) bool) []ident.PublicKey {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var out []ident.PublicKey
 	for key, e := range d.nodes {
-		if !e.Signed.IsZero() && e.Certificate.ValidAt(t) != nil {
+		if !e.Signed.IsZero() && !welcome(e.Certificate) {
 			e.conn = ""
 			out = append(out, key)
 		}

@@ -17,6 +17,12 @@ var (
 	// ErrCertificate says that a node has no certificate, or one that is malformed,
 	// forged, expired, or made for another key.
 	ErrCertificate = errors.New("no valid node certificate")
+	// ErrAdmission says that this network's roster does not let an operator in.
+	ErrAdmission = errors.New("the operator is not admitted")
+	// ErrTwoOperators says that a node shows the certificate of one operator, and has
+	// shown one of another that still holds. Shards of one operator are counted together,
+	// so a node belongs to one as long as its certificate lasts.
+	ErrTwoOperators = errors.New("the node has a certificate of another operator")
 	// ErrRefused says that a node does not accept this one, and told why.
 	ErrRefused = errors.New("refused by the node")
 	// ErrHello says that a node's answer to the hello is malformed or of a version

@@ -60,10 +60,10 @@ func (h *Host) reach(ctx context.Context, p peer.ID, key ident.PublicKey) (Node,
 }
 
 // greeted returns what is known of a node if hellos were exchanged on a connection
-// that is still open, and its certificate is valid.
+// that is still open, and its certificate still holds.
 func (h *Host) greeted(p peer.ID, key ident.PublicKey) (entry, bool) {
 	e, ok := h.nodes.get(key)
-	if !ok || e.conn == "" || e.Certificate.ValidAt(h.Now()) != nil {
+	if !ok || e.conn == "" || !h.welcome(e.Certificate) {
 		return entry{}, false
 	}
 	for _, c := range h.host.Network().ConnsToPeer(p) {
@@ -88,7 +88,11 @@ func (h *Host) admitted(p peer.ID) bool {
 // the directory, the routing table, and among the connections that are kept.
 func (h *Host) admit(p peer.ID, n Node, conn string) Node {
 	key := n.Certificate.Node
+	before, _ := h.nodes.get(key)
 	known, first := h.nodes.put(n, conn, h.Now())
+	if h.News != nil && (before.State != known.State || !before.Until.Equal(known.Until)) {
+		h.News()
+	}
 	h.host.Peerstore().AddAddrs(p, parseAddrs(p, known.Addrs), peerstore.RecentlyConnectedAddrTTL)
 	h.protect(p)
 	h.enlist(p)

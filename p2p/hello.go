@@ -33,6 +33,8 @@ type helloRequest struct {
 	Clock   int64        `cbor:"clock"` // milliseconds since 1970
 	Space   int64        `cbor:"space,omitempty"`
 	Addrs   []string     `cbor:"addrs,omitempty"`
+	State   State        `cbor:"state,omitempty"`
+	Until   int64        `cbor:"until,omitempty"` // milliseconds since 1970
 }
 
 // helloAnswer is the other side's. Refused tells why it does not accept the
@@ -44,6 +46,8 @@ type helloAnswer struct {
 	Clock    int64        `cbor:"clock"`
 	Space    int64        `cbor:"space,omitempty"`
 	Addrs    []string     `cbor:"addrs,omitempty"`
+	State    State        `cbor:"state,omitempty"`
+	Until    int64        `cbor:"until,omitempty"`
 	Observed string       `cbor:"observed,omitempty"` // the asker's address, as seen from here
 	Refused  string       `cbor:"refused,omitempty"`
 }
@@ -109,13 +113,14 @@ func (h *Host) request() helloRequest {
 	r := helloRequest{V: helloVersion, Network: h.Network(), Clock: h.Now().UnixMilli()}
 	if h.isNode() {
 		r.Cert, r.Space, r.Addrs = h.certificate(), h.space(), h.claims()
+		r.State, r.Until = h.state()
 	}
 	return r
 }
 
 // readAnswer judges an answer that came over the channel of key.
 func (h *Host) readAnswer(key ident.PublicKey, a helloAnswer) (Node, error) {
-	cert, err := checkCertificate(a.Cert, key, h.Network(), h.Now())
+	cert, err := h.judge(a.Cert, key)
 	if err != nil {
 		return Node{}, err
 	}
@@ -126,6 +131,7 @@ func (h *Host) readAnswer(key ident.PublicKey, a helloAnswer) (Node, error) {
 		return Node{}, fmt.Errorf("%w: %.200q", ErrRefused, a.Refused)
 	}
 	n := Node{Certificate: cert, Signed: a.Cert, Space: max(a.Space, 0)}
+	n.State, n.Until = readState(a.State, a.Until, h.Now())
 	return h.seen(key, n, a.Addrs, a.Clock), nil
 }
 
@@ -153,6 +159,7 @@ func (h *Host) serveHello(_ context.Context, st Stream) {
 		V: helloVersion, Network: h.Network(), Cert: h.certificate(), Clock: h.Now().UnixMilli(),
 		Space: h.space(), Addrs: h.claims(), Observed: s.Conn().RemoteMultiaddr().String(),
 	}
+	a.State, a.Until = h.state()
 	err := malformed
 	if err == nil {
 		err = h.receive(s, r)
@@ -176,11 +183,12 @@ func (h *Host) receive(s *stream, r helloRequest) error {
 	if r.Cert.IsZero() {
 		return nil
 	}
-	cert, err := checkCertificate(r.Cert, s.remote, h.Network(), h.Now())
+	cert, err := h.judge(r.Cert, s.remote)
 	if err != nil {
 		return err
 	}
 	n := Node{Certificate: cert, Signed: r.Cert, Space: max(r.Space, 0)}
+	n.State, n.Until = readState(r.State, r.Until, h.Now())
 	h.admit(s.Conn().RemotePeer(), h.seen(s.remote, n, r.Addrs, r.Clock), s.Conn().ID())
 	return nil
 }

@@ -99,7 +99,7 @@ func (h *Host) stayJoined(first chan<- error) {
 		wait.Stop()
 		if time.Since(swept) >= h.timing.sweep {
 			swept = time.Now()
-			h.dropExpired()
+			h.dropUnwelcome()
 		}
 		h.round(h.absent(), attempts, nil)
 	}
@@ -129,7 +129,7 @@ func (h *Host) round(whom []peer.ID, attempts map[peer.ID]attempt, result chan<-
 // gravity tells a node that is down, which happens, from one that this host will
 // never get along with as both are configured.
 func gravity(err error) slog.Level {
-	for _, grave := range []error{ErrRefused, ErrNetwork, ErrCertificate, ErrHello} {
+	for _, grave := range []error{ErrRefused, ErrNetwork, ErrCertificate, ErrAdmission, ErrTwoOperators, ErrHello} {
 		if errors.Is(err, grave) {
 			return slog.LevelWarn
 		}
@@ -179,10 +179,10 @@ func (h *Host) everybody() []peer.ID {
 	return out
 }
 
-// dropExpired takes nodes whose certificate has expired out of the routing table.
-// They may come back with a new one.
-func (h *Host) dropExpired() {
-	for _, key := range h.nodes.expired(h.Now()) {
+// dropUnwelcome takes nodes whose certificate has expired, or whose operator is not
+// let in any more, out of the routing table. They may come back with a new one.
+func (h *Host) dropUnwelcome() {
+	for _, key := range h.nodes.unwelcome(h.welcome) {
 		p, err := peerOf(key)
 		if err != nil {
 			continue

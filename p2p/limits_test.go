@@ -144,7 +144,7 @@ func TestDirectory(t *testing.T) {
 	if e, _ := d.get(key); fmt.Sprint(e.addrs()) != "[d a b c]" {
 		t.Errorf("a node's word takes away what was configured: %v", e.addrs())
 	}
-	if gone := d.expired(now.Add(4 * time.Hour)); len(gone) != 1 || gone[0] != key {
+	if gone := d.unwelcome(func(c ledger.NodeCertificate) bool { return c.ValidAt(now.Add(4*time.Hour)) == nil }); len(gone) != 1 || gone[0] != key {
 		t.Errorf("expired: %v", gone)
 	}
 }

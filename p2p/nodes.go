@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"holdfast/internal/ident"
@@ -39,12 +40,13 @@ func (h *Host) Node(ctx context.Context, key ident.PublicKey) (Node, error) {
 		return Node{}, err
 	}
 	e, _ := h.nodes.get(key)
-	if !e.Signed.IsZero() && e.Certificate.ValidAt(h.Now()) == nil {
+	if !e.Signed.IsZero() && h.welcome(e.Certificate) {
 		return e.Node, nil
 	}
 	if len(e.addrs()) > 0 {
-		if n, err := h.greet(ctx, p, 0); err == nil {
-			return n, nil
+		n, err := h.greet(ctx, p, 0)
+		if err == nil || errors.Is(err, ErrAdmission) {
+			return n, err
 		}
 	}
 	return h.record(ctx, key)

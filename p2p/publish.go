@@ -111,8 +111,10 @@ func (h *Host) report(what string, err error) {
 
 // putRecord signs and publishes the node's record.
 func (h *Host) putRecord(ctx context.Context, d *dht.IpfsDHT) error {
+	state, until := h.state()
 	signed, err := ledger.SignNodeRecord(h.Key, ledger.NodeRecord{
 		Cert: h.certificate(), Addrs: h.claims(), Space: spaceClass(h.space()), Seq: h.memory.nextSeq(h.Now()),
+		State: string(state), Until: until,
 	})
 	if err != nil {
 		return fmt.Errorf("sign node record: %w", err)

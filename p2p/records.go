@@ -147,7 +147,11 @@ func (h *Host) record(ctx context.Context, key ident.PublicKey) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
+	if err := h.Admit(r.Certificate()); err != nil {
+		return Node{}, fmt.Errorf("find node %s: %w", key.Short(), err)
+	}
 	n := Node{Certificate: r.Certificate(), Signed: r.Cert, Addrs: formatAddrs(parseAddrs(p, r.Addrs))}
+	n.State, n.Until = readState(State(r.State), r.Until, h.Now())
 	if r.Space > 0 && r.Space < 63 {
 		n.Space = 1 << r.Space
 	}

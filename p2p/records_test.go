@@ -122,12 +122,12 @@ func TestForgedRecordIsNotServed(t *testing.T) {
 	r := newRogue(t)
 	d := r.serveDHT(t, anything{})
 	r.answer(t, func(*helloAnswer) {})
-	q := helloRequest{V: 1, Network: testNetwork, Cert: certify(t, r.key.Public(), nil), Addrs: formatAddrs(r.Addrs())}
+	q := helloRequest{V: 1, Network: testNetwork, Cert: r.certify(t, nil), Addrs: formatAddrs(r.Addrs())}
 	if a, err := r.say(t, h, sendHello(q)); err != nil || a.Refused != "" {
 		t.Fatal(err, a.Refused)
 	}
 	until(t, "tables", func() bool { return tableSize(h) == 1 && d.RoutingTable().Size() == 1 })
-	lie := recordBy(t, r.key, certify(t, r.key.Public(), nil), 1)
+	lie := recordBy(t, r.key, r.certify(t, nil), 1)
 	if err := d.PutValue(t.Context(), nodeKey(victim.Public()), lie); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,13 @@ import (
 // rogue is a libp2p host that follows no rule but the test's.
 type rogue struct {
 	host.Host
-	key ident.PrivateKey
+	key, operator ident.PrivateKey
+}
+
+// certify makes a certificate by the rogue's operator.
+func (r *rogue) certify(t testing.TB, edit func(*ledger.NodeCertificate)) ident.Signed {
+	t.Helper()
+	return certifyBy(t, r.operator, r.key.Public(), edit)
 }
 
 func newRogue(t testing.TB) *rogue {
@@ -48,14 +54,14 @@ func newRogue(t testing.TB) *rogue {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	return &rogue{h, key}
+	return &rogue{h, key, newKey(t)}
 }
 
 func (r *rogue) addr() string { return r.Addrs()[0].String() + "/p2p/" + r.ID().String() }
 
 // answer makes r answer hellos as f fills them in.
 func (r *rogue) answer(t testing.TB, f func(*helloAnswer)) {
-	a := helloAnswer{V: 1, Network: testNetwork, Cert: certify(t, r.key.Public(), nil), Clock: time.Now().UnixMilli(), Addrs: formatAddrs(r.Addrs())}
+	a := helloAnswer{V: 1, Network: testNetwork, Cert: r.certify(t, nil), Clock: time.Now().UnixMilli(), Addrs: formatAddrs(r.Addrs())}
 	f(&a)
 	r.reply(func(s network.Stream) {
 		wire.Send(s, a)
@@ -137,10 +143,10 @@ func TestHostileAnswers(t *testing.T) {
 		{"no hello at all", func(r *rogue) {}, ErrNotFound},
 		{"no certificate", func(r *rogue) { r.answer(t, func(a *helloAnswer) { a.Cert = ident.Signed{} }) }, ErrCertificate},
 		{"another network", func(r *rogue) {
-			r.answer(t, func(a *helloAnswer) { a.Cert, a.Network = certify(t, r.key.Public(), otherNetwork), "elsewhere" })
+			r.answer(t, func(a *helloAnswer) { a.Cert, a.Network = r.certify(t, otherNetwork), "elsewhere" })
 		}, ErrNetwork},
 		{"another network than its certificate's", func(r *rogue) { r.answer(t, func(a *helloAnswer) { a.Network = "elsewhere" }) }, ErrNetwork},
-		{"expired", func(r *rogue) { r.answer(t, func(a *helloAnswer) { a.Cert = certify(t, r.key.Public(), expired) }) }, ledger.ErrExpired},
+		{"expired", func(r *rogue) { r.answer(t, func(a *helloAnswer) { a.Cert = r.certify(t, expired) }) }, ledger.ErrExpired},
 		{"another node's certificate", func(r *rogue) {
 			r.answer(t, func(a *helloAnswer) { a.Cert = certify(t, newKey(t).Public(), nil) })
 		}, ErrCertificate},
@@ -179,7 +185,7 @@ func TestClientLearnsNothingFromAForger(t *testing.T) {
 func TestHostileRequests(t *testing.T) {
 	h := start(t)
 	good := func(r *rogue) helloRequest {
-		return helloRequest{V: 1, Network: testNetwork, Cert: certify(t, r.key.Public(), nil), Clock: time.Now().UnixMilli(), Addrs: formatAddrs(r.Addrs())}
+		return helloRequest{V: 1, Network: testNetwork, Cert: r.certify(t, nil), Clock: time.Now().UnixMilli(), Addrs: formatAddrs(r.Addrs())}
 	}
 	for _, c := range []struct {
 		name    string
@@ -190,8 +196,8 @@ func TestHostileRequests(t *testing.T) {
 		{"client", func(_ *rogue, q *helloRequest) { q.Cert = ident.Signed{} }, false},
 		{"client that knows no network", func(_ *rogue, q *helloRequest) { q.Cert, q.Network = ident.Signed{}, "" }, false},
 		{"another network", func(_ *rogue, q *helloRequest) { q.Network = "elsewhere" }, true},
-		{"another network's certificate", func(r *rogue, q *helloRequest) { q.Cert = certify(t, r.key.Public(), otherNetwork) }, true},
-		{"expired", func(r *rogue, q *helloRequest) { q.Cert = certify(t, r.key.Public(), expired) }, true},
+		{"another network's certificate", func(r *rogue, q *helloRequest) { q.Cert = r.certify(t, otherNetwork) }, true},
+		{"expired", func(r *rogue, q *helloRequest) { q.Cert = r.certify(t, expired) }, true},
 		{"another node's certificate", func(_ *rogue, q *helloRequest) { q.Cert = certify(t, newKey(t).Public(), nil) }, true},
 		{"forged", func(_ *rogue, q *helloRequest) { q.Cert.Signature[3] ^= 1 }, true},
 		{"version 2", func(_ *rogue, q *helloRequest) { q.V = 2 }, true},
@@ -335,7 +341,7 @@ func TestCertificateThatComesLater(t *testing.T) {
 	if tableSize(h) != 0 {
 		t.Fatal("in the table without a certificate")
 	}
-	q := helloRequest{V: 1, Network: testNetwork, Cert: certify(t, r.key.Public(), nil), Clock: time.Now().UnixMilli()}
+	q := helloRequest{V: 1, Network: testNetwork, Cert: r.certify(t, nil), Clock: time.Now().UnixMilli()}
 	a, err := r.say(t, h, sendHello(q))
 	if err != nil || a.Refused != "" {
 		t.Fatal(err, a.Refused)

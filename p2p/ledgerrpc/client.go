@@ -66,6 +66,7 @@ var (
 	_ Voter     = (*Member)(nil)
 	_ Witness   = (*Member)(nil)
 	_ Placer    = (*Member)(nil)
+	_ Auditor   = (*Member)(nil)
 	_ Successor = (*Member)(nil)
 	_ Docket    = (*Member)(nil)
 	_ Releaser  = (*Member)(nil)

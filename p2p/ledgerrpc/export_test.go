@@ -11,6 +11,8 @@ var (
 	Refusals       = refusals
 	ParseSegments  = parseSegments
 	EncodeSegments = encodeSegments
+	ParseShards    = parseShards
+	EncodeShards   = encodeShards
 	ParseLinks     = parseLinks
 	PackHead       = packHead
 	PackSegments   = packSegments
@@ -43,6 +45,11 @@ func Messages(vault, name ident.CID, lane ident.PublicKey, grant ident.Signed) m
 		"segments":            nonceRequest{Op: Segments, Vault: vault, Nonce: nonce, Parts: []uint64{72}},
 		"place":               vaultRequest{Op: Place, Vault: vault, Parts: []uint64{600, 400}},
 		"placements":          vaultRequest{Op: Placements, Vault: vault, Parts: []uint64{72}},
+		"moves":               movesRequest{Op: Moves, Vault: vault},
+		"moves from":          movesRequest{Op: Moves, Vault: vault, From: 7, Store: [8]byte{1, 2}, Grant: grant},
+		"moves answer":        movesAnswer{Parts: []uint64{600, 400}, Store: [8]byte{1, 2}, Next: 8},
+		"placed":              placedRequest{Op: Placed, Vault: vault, Nonce: nonce, Parts: []uint64{40}},
+		"held":                heldRequest{Op: Holding, Vault: vault, Nonce: nonce, Node: lane},
 		"key":                 keyRequest{Op: Key, Vault: vault, Nonce: nonce},
 		"key of a new vault":  keyRequest{Op: Key, Nonce: nonce},
 		"freeze":              vaultRequest{Op: Freeze, Vault: vault, Parts: []uint64{2000}},
@@ -64,6 +71,8 @@ func Messages(vault, name ident.CID, lane ident.PublicKey, grant ident.Signed) m
 		"undo":                vaultRequest{Op: Undo, Vault: vault, Parts: []uint64{400}},
 		"undone":              vaultRequest{Op: Undone, Vault: vault, Parts: []uint64{1500}},
 		"standing":            nonceRequest{Op: Standing, Vault: vault, Nonce: nonce, Parts: []uint64{72}},
+		"audits":              auditsRequest{Op: Audits, Vault: vault, Nonce: nonce},
+		"audits of a node":    auditsRequest{Op: Audits, Vault: vault, Nonce: nonce, Node: lane, Grant: grant},
 		"answer with a part":  answer{Parts: []uint64{300}},
 		"answer":              answer{},
 		"about a head":        head{Height: 7, Entry: name, Lock: ledger.Lock{Height: 8, Attempt: 0, Entry: name}},
@@ -100,6 +109,17 @@ func Parse(p []byte) []byte {
 		var m nameRequest
 		err := decode(p, &m)
 		return try(m, err)
+	case Moves:
+		m, err := parseMoves(p)
+		return try(m, err)
+	case Placed:
+		var m placedRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Holding:
+		var m heldRequest
+		err := decode(p, &m)
+		return try(m, err)
 	case Key:
 		var m keyRequest
 		err := decode(p, &m)
@@ -121,6 +141,10 @@ func Parse(p []byte) []byte {
 		return try(m, err)
 	case Released:
 		var m releasedRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case Audits:
+		var m auditsRequest
 		err := decode(p, &m)
 		return try(m, err)
 	case Accept:

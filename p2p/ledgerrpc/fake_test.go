@@ -156,11 +156,40 @@ func (f *fake) Placements(context.Context, ident.CID, []ident.CID) ([]ledgerrpc.
 	return f.placed, f.refuse
 }
 
+// Moves gives out one placement at a time.
+func (f *fake) Moves(_ context.Context, _ ident.CID, from ledger.MovesCursor) ([]ledgerrpc.Placement, ledger.MovesCursor, error) {
+	if from.Store != fakeStore {
+		from = ledger.MovesCursor{Store: fakeStore}
+	}
+	rest := f.placed[min(int(from.Next), len(f.placed)):]
+	rest = rest[:min(len(rest), 1)]
+	from.Next += int64(len(rest))
+	return rest, from, f.refuse
+}
+
+var fakeStore = [8]byte{8, 7, 6, 5, 4, 3, 2, 1}
+
+func (f *fake) Placed(_ context.Context, vault ident.CID, nonce [16]byte, shards []ledger.ShardName) (ident.Signed, error) {
+	p, err := ledgerrpc.EncodeShards(shards)
+	if err != nil {
+		return ident.Signed{}, err
+	}
+	return f.word("placed", vault.Bytes(), nonce[:], p), f.refuse
+}
+
+func (f *fake) Audits(_ context.Context, vault ident.CID, nonce [16]byte, node ident.PublicKey) (ident.Signed, error) {
+	return f.word("audits", vault.Bytes(), nonce[:], node.Bytes()), f.refuse
+}
+
+func (f *fake) Held(_ context.Context, vault ident.CID, nonce [16]byte, node ident.PublicKey) (ident.Signed, error) {
+	return f.word("held", vault.Bytes(), nonce[:], node.Bytes()), f.refuse
+}
+
 // serve makes the fake a member of a network and returns it over the wire.
 func serve(t testing.TB, f *fake, l ledgerrpc.Limits, grant ident.Signed) *ledgerrpc.Member {
 	net := pipenet.New()
 	host := net.Host(key(1).Public())
-	ledgerrpc.Serve(host, ledgerrpc.Config{Reader: f, Voter: f, Witness: f, Placer: f, Successor: f, Docket: f, Releaser: f, Undoer: f, Admit: f.Admit, Limits: l})
+	ledgerrpc.Serve(host, ledgerrpc.Config{Reader: f, Voter: f, Witness: f, Placer: f, Auditor: f, Counter: f, Successor: f, Docket: f, Releaser: f, Undoer: f, Admit: f.Admit, Limits: l})
 	client := ledgerrpc.NewClient(net.Host(key(2).Public()), l)
 	t.Cleanup(func() {
 		client.Close()

@@ -103,6 +103,30 @@ type Placer interface {
 	// Placements returns those that are known for any of up to ledger.MaxStates
 	// segments.
 	Placements(ctx context.Context, vault ident.CID, segments []ident.CID) ([]Placement, error)
+
+	// Moves returns later placements that still count, in the order in which the member
+	// got them, from a cursor on, and the cursor behind them. They may be fewer than there
+	// are; none means that there are no more. Of the zero cursor, and one that is not of
+	// this member's store, they are the first.
+	Moves(ctx context.Context, vault ident.CID, from ledger.MovesCursor) ([]Placement, ledger.MovesCursor, error)
+
+	// Placed asks for the member's signed word about who holds each of up to
+	// ledger.MaxNames shards: see ledger.VerifyPlaced.
+	Placed(ctx context.Context, vault ident.CID, nonce [16]byte, shards []ledger.ShardName) (ident.Signed, error)
+}
+
+// Auditor says what a member's audits have found.
+type Auditor interface {
+	// Audits returns the member's signed audit report over this nonce: about all holders
+	// of the vault, or about one node if that is not zero.
+	Audits(ctx context.Context, vault ident.CID, nonce [16]byte, node ident.PublicKey) (ident.Signed, error)
+}
+
+// Counter says how much a node holds.
+type Counter interface {
+	// Held asks for the member's signed word about how many shards of a vault a node
+	// holds: see ledger.VerifyHeld.
+	Held(ctx context.Context, vault ident.CID, nonce [16]byte, node ident.PublicKey) (ident.Signed, error)
 }
 
 // Placement is one later receipt.
@@ -131,6 +155,10 @@ const (
 	Evidence   Verb = "evidence"
 	Place      Verb = "place"
 	Placements Verb = "placements"
+	Moves      Verb = "moves"
+	Placed     Verb = "placed"
+	Audits     Verb = "audits"
+	Holding    Verb = "held"
 
 	Key         Verb = "key"
 	Freeze      Verb = "freeze"

@@ -42,6 +42,10 @@ func TestSignedAnswers(t *testing.T) {
 		ask  func() (ident.Signed, error)
 		want ident.Signed
 	}{
+		"audits": {func() (ident.Signed, error) { return m.Audits(t.Context(), vault, nonce, lane) },
+			f.word("audits", vault.Bytes(), nonce[:], lane.Bytes())},
+		"audits of all": {func() (ident.Signed, error) { return m.Audits(t.Context(), vault, nonce, ident.PublicKey{}) },
+			f.word("audits", vault.Bytes(), nonce[:], ident.PublicKey{}.Bytes())},
 		"heads": {func() (ident.Signed, error) { return m.Heads(t.Context(), vault, nonce) },
 			f.word("heads", vault.Bytes(), nonce[:])},
 		"accept": {func() (ident.Signed, error) { return m.Accept(t.Context(), object("c")) },
@@ -272,6 +276,8 @@ func everything(t *testing.T, m *ledgerrpc.Member) map[string]error {
 	_, errs["evidence"] = m.Evidence(ctx, vault)
 	errs["place"] = m.AddPlacement(ctx, vault, ledgerrpc.Placement{Receipt: object("r"), Certificate: object("c")})
 	_, errs["placements"] = m.Placements(ctx, vault, []ident.CID{vault})
+	_, _, errs["moves"] = m.Moves(ctx, vault, ledger.MovesCursor{})
+	_, errs["placed"] = m.Placed(ctx, vault, nonce, []ledger.ShardName{{Segment: vault}})
 	errs["request"] = m.Request(ctx, vault, object("r"), ident.Signed{})
 	errs["opine"] = m.Opine(ctx, vault, ledger.Veto, object("o"))
 	_, errs["cases"] = m.Cases(ctx, vault, ident.CID{})

@@ -89,16 +89,10 @@ func (m *Member) Placements(ctx context.Context, vault ident.CID, segments []ide
 	if err != nil {
 		return nil, err
 	}
-	list, err := m.askList(ctx, Placements, m.vaultRequest(Placements, vault, parts), parts, placementsAnswer)
-	if err != nil {
-		return nil, err
-	}
-	if len(list)%2 != 0 {
-		return nil, &rpc.PeerError{Peer: m.node, Verb: string(Placements), Err: fmt.Errorf("%w: a receipt without a certificate", rpc.ErrProtocol)}
-	}
 	var placements []Placement
-	for i := 0; i < len(list); i += 2 {
-		placements = append(placements, Placement{list[i], list[i+1]})
-	}
-	return placements, nil
+	err = m.ask(ctx, Placements, m.vaultRequest(Placements, vault, parts), parts, placementsAnswer, func(got [][]byte) (err error) {
+		placements, err = readPlacements(got)
+		return err
+	})
+	return placements, err
 }

@@ -18,6 +18,7 @@ import (
 
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
+	"holdfast/ledger"
 	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/rpc"
 )
@@ -105,6 +106,23 @@ func FuzzSegments(f *testing.F) {
 	})
 }
 
+func FuzzShards(f *testing.F) {
+	p, err := ledgerrpc.EncodeShards([]ledger.ShardName{{Segment: vault}, {Segment: vault, Index: 254}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(p)
+	f.Fuzz(func(t *testing.T, p []byte) {
+		shards, err := ledgerrpc.ParseShards(p)
+		if err != nil {
+			return
+		}
+		if q, err := ledgerrpc.EncodeShards(shards); err != nil || !bytes.Equal(p, q) {
+			t.Errorf("%x comes back as %x, %v", p, q, err)
+		}
+	})
+}
+
 // scripted is a stream from which fixed bytes are read.
 type scripted struct {
 	in    io.Reader
@@ -137,7 +155,7 @@ func (c *catch) Handle(_ string, f func(context.Context, rpc.Stream)) { c.handle
 // behind them end the reading.
 func script(t *testing.T, f *fake, p []byte) []uint64 {
 	var c catch
-	ledgerrpc.Serve(&c, ledgerrpc.Config{Reader: f, Voter: f, Witness: f, Placer: f, Successor: f, Docket: f, Releaser: f, Undoer: f, Admit: f.Admit})
+	ledgerrpc.Serve(&c, ledgerrpc.Config{Reader: f, Voter: f, Witness: f, Placer: f, Auditor: f, Counter: f, Successor: f, Docket: f, Releaser: f, Undoer: f, Admit: f.Admit})
 	s := &scripted{in: bytes.NewReader(p)}
 	c.handle(t.Context(), s)
 	var out []uint64

@@ -113,10 +113,6 @@ func (s *server) placements(ctx context.Context, x *rpc.Exchange, vault ident.CI
 		if err != nil {
 			return nil, err
 		}
-		var all []ident.Signed
-		for _, p := range list {
-			all = append(all, p.Receipt, p.Certificate)
-		}
-		return encodeSigned(all...)
+		return encodePlacements(list)
 	})
 }

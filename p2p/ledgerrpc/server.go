@@ -15,6 +15,8 @@ type Config struct {
 	Voter   Voter
 	Witness Witness
 	Placer  Placer
+	Auditor Auditor
+	Counter Counter
 
 	Successor Successor
 	Docket    Docket
@@ -54,6 +56,7 @@ func (s *server) answer(ctx context.Context, x *rpc.Exchange, request []byte) er
 	if err := decode(request, &h); err != nil {
 		return err
 	}
+	x.Named(string(h.Op))
 	switch h.Op {
 	case Charters, Propose, Certify, Adopt, Place, Placements, Report, Evidence:
 		return s.ofVault(ctx, x, request)
@@ -85,9 +88,18 @@ func (s *server) answer(ctx context.Context, x *rpc.Exchange, request []byte) er
 		return s.release(ctx, x, request)
 	case Released:
 		return s.released(ctx, x, request)
+	case Audits:
+		return s.audits(ctx, x, request)
+	case Holding:
+		return s.held(ctx, x, request)
 	case Standing:
 		return s.standing(ctx, x, request)
+	case Moves:
+		return s.moves(ctx, x, request)
+	case Placed:
+		return s.placed(ctx, x, request)
 	}
+	x.Named(rpc.Unknown)
 	return fmt.Errorf("%w: no such verb", ErrBadRequest)
 }
 
@@ -110,6 +122,11 @@ func (s *server) take(ctx context.Context, x *rpc.Exchange, r Request, lengths [
 // load runs f, which reads an answer of unknown length, and sends what it returns.
 // An answer that the asker would not take is refused: he asks for less.
 func (s *server) load(ctx context.Context, x *rpc.Exchange, b rpc.Bounds, f func() ([][]byte, error)) error {
+	return s.loadAs(ctx, x, b, f, func(lengths []uint64) any { return answer{Parts: lengths} })
+}
+
+// loadAs is load for an answer whose frame says more: frame makes it once f has returned.
+func (s *server) loadAs(ctx context.Context, x *rpc.Exchange, b rpc.Bounds, f func() ([][]byte, error), frame func(lengths []uint64) any) error {
 	parts, err := s.loadAlone(ctx, f)
 	if err != nil {
 		return err
@@ -125,7 +142,7 @@ func (s *server) load(ctx context.Context, x *rpc.Exchange, b rpc.Bounds, f func
 	if err := x.Hold(total); err != nil {
 		return err
 	}
-	return x.Answer(answer{Parts: lengths}, parts...)
+	return x.Answer(frame(lengths), parts...)
 }
 
 func (s *server) loadAlone(ctx context.Context, f func() ([][]byte, error)) ([][]byte, error) {

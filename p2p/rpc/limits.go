@@ -36,6 +36,11 @@ type Limits struct {
 	// Refused, if it is not nil, is told the number of every refusal that a server
 	// sends. It must not block.
 	Refused func(number uint64)
+
+	// Answered, if it is not nil, is told of every request that a server has answered:
+	// its verb (see Named), the refusal's number or 0, and how long it took from the
+	// end of its frame to the end of the answer. It must not block.
+	Answered func(verb string, number uint64, took time.Duration)
 }
 
 func (l Limits) withDefaults() Limits {

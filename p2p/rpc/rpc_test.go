@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,9 @@ func echo(ctx context.Context, x *rpc.Exchange, p []byte) error {
 	}
 	if err := x.Expect(bounds, m.Parts...); err != nil {
 		return err
+	}
+	if slices.Contains([]string{"echo", "refuse", "late", "stream"}, m.Op) {
+		x.Named(m.Op)
 	}
 	switch m.Op {
 	case "refuse":
@@ -224,6 +228,25 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 	if len(numbers) != 0 {
 		t.Errorf("%d more were counted", len(numbers))
+	}
+}
+
+// Every request that is answered is told, by its verb: one that the protocol does not
+// know has no name of its own.
+func TestAnswersAreTold(t *testing.T) {
+	told := make(chan string, 8)
+	w := newEcho(t, rpc.Limits{Answered: func(verb string, number uint64, took time.Duration) {
+		if took < 0 {
+			t.Error(took)
+		}
+		told <- fmt.Sprint(verb, " ", number)
+	}})
+	for _, op := range []string{"echo", "stream", "refuse", "late", "what is this"} {
+		_, _ = w.ask(t.Context(), op)
+		want := map[string]string{"echo": "echo 0", "stream": "stream 0", "refuse": "refuse 10", "late": "late 10", "what is this": "unknown 0"}[op]
+		if got := <-told; got != want {
+			t.Errorf("%s: told %q, not %q", op, got, want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
@@ -18,7 +19,12 @@ type Exchange struct {
 	expected []uint64 // lengths of the parts behind this request
 	pending  int64    // raw bytes of this request that were not read yet
 	failed   bool     // the stream is beyond answering
+	verb     string   // of this request; Unknown until the protocol has understood it
+	arrived  time.Time
 }
+
+// Unknown is the verb of a request that the protocol does not have.
+const Unknown = "unknown"
 
 // Serve answers one request after another until the peer closes the stream, breaks
 // the protocol, or is silent for too long. For each request frame it calls answer,
@@ -48,12 +54,14 @@ func (x *Exchange) next(ctx context.Context, refusals Refusals, answer func(cont
 	}
 	x.out.begin()
 	x.expected, x.pending = nil, 0
+	x.verb, x.arrived = Unknown, time.Now()
 	err = x.answer(ctx, request, answer)
 	switch {
 	case x.failed, err == nil && x.pending > 0, err != nil && (x.out.written || ctx.Err() != nil):
 		x.stream.Reset()
 		return false
 	case err == nil:
+		x.answered(0)
 		return true
 	}
 	last := x.pending > 0 || errors.Is(err, ErrBadRequest) || errors.Is(err, ErrBusy)
@@ -65,10 +73,21 @@ func (x *Exchange) next(ctx context.Context, refusals Refusals, answer func(cont
 		x.stream.Reset()
 		return false
 	}
+	x.answered(number)
 	if last {
 		x.linger()
 	}
 	return !last
+}
+
+// Named says what the request is, for whoever counts. The name must be one of the
+// protocol's own, never what the peer has sent.
+func (x *Exchange) Named(verb string) { x.verb = verb }
+
+func (x *Exchange) answered(number uint64) {
+	if x.limits.Answered != nil {
+		x.limits.Answered(x.verb, number, time.Since(x.arrived))
+	}
 }
 
 // answer runs the protocol's function within the gate's limits.

@@ -39,6 +39,8 @@ type Session interface {
 
 	// Info describes the node, and says with what each of the devices is charged.
 	Info(ctx context.Context, devices ...ident.PublicKey) (Info, error)
+
+	Prover
 }
 
 // Payload is the content of one shard.

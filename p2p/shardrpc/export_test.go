@@ -1,6 +1,9 @@
 package shardrpc
 
 import (
+	"bytes"
+
+	"holdfast/erasure"
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
 )
@@ -11,6 +14,10 @@ var (
 	ParseRefs  = parseRefs
 	EncodeRefs = encodeRefs
 	Greeting   = greeting
+
+	EncodeChallenges = encodeChallenges
+	EncodeListed     = encodeListed
+	ParseListed      = parseListed
 )
 
 // Messages are examples of every message, by name.
@@ -27,6 +34,12 @@ func Messages(vault, segment ident.CID, descriptor []byte, n Nonce) map[string]a
 		"has, answer":     hasAnswer{Has: []byte{1, 0}},
 		"receipt":         receiptRequest{Op: opReceipt, Nonce: n, Parts: []uint64{80}},
 		"receipt, answer": receiptAnswer{Parts: []uint64{600}},
+		"audit":           auditRequest{Op: opAudit, Parts: []uint64{88}},
+		"audit, answer":   auditAnswer{Outcomes: []byte{0, 12}},
+		"inventory":       inventoryRequest{Op: opInventory, Nonce: n},
+		"bucket":          bucketRequest{Op: opBucket, Bucket: 7},
+		"bucket, after":   bucketRequest{Op: opBucket, Bucket: uint64(segment.Hash()[0]), After: must(encodeAfter(Ref{segment, 1}))},
+		"bucket, answer":  bucketAnswer{More: true, Parts: []uint64{34 * MaxListed}},
 		"info":            infoRequest{Op: opInfo},
 		"info, devices":   infoRequest{Op: opInfo, Devices: []ident.PublicKey{ident.NewPrivateKey([ident.SeedSize]byte{1}).Public()}},
 		"info, answer":    infoAnswer{Capacity: 1 << 40, Free: 1 << 39, Used: 7, Quota: 1 << 30, Network: "test-net", Clock: 1700000000000},
@@ -74,8 +87,26 @@ func Parse(p []byte) []byte {
 		var m receiptRequest
 		err := decode(p, &m)
 		return try(m, err)
+	case opAudit:
+		var m auditRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case opInventory:
+		var m inventoryRequest
+		err := decode(p, &m)
+		return try(m, err)
+	case opBucket:
+		m, _, err := parseBucket(p)
+		return try(m, err)
 	}
 	return nil
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // ParseAnswers reads a frame as every answer.
@@ -85,7 +116,15 @@ func ParseAnswers(p []byte) {
 		has     hasAnswer
 		receipt receiptAnswer
 		info    infoAnswer
+		audit   auditAnswer
+		bucket  bucketAnswer
 	)
+	if wire.Decode(p, &audit) == nil {
+		_, _ = readProofs(make([]Challenge, 2), audit.Outcomes, bytes.NewReader(p))
+	}
+	if wire.Decode(p, &bucket) == nil {
+		_ = bucketBounds.Check(bucket.Parts)
+	}
 	_ = wire.Decode(p, &get)
 	if wire.Decode(p, &has) == nil {
 		_ = checkHas(has.Has, 2)
@@ -101,4 +140,22 @@ func ParseAnswers(p []byte) {
 // ParseCredential puts together what auth has brought.
 func ParseCredential(grant bool, parts [][]byte) (Credential, error) {
 	return authRequest{Grant: grant}.credential(parts)
+}
+
+// ParseChallenges reads the rows of an audit request, and encodes them again.
+func ParseChallenges(p []byte) ([]byte, error) {
+	rows, err := parseChallenges(p)
+	if err != nil {
+		return nil, err
+	}
+	var all []Challenge
+	for _, r := range rows {
+		all = append(all, Challenge{r.Ref, r.group, ident.SumRaw(nil), erasure.MaxSegment})
+	}
+	return encodeChallenges(all)
+}
+
+// ReadProofs judges the slices of an answer.
+func ReadProofs(challenges []Challenge, outcomes, proofs []byte) ([]Outcome, error) {
+	return readProofs(challenges, outcomes, bytes.NewReader(proofs))
 }

@@ -69,6 +69,8 @@ type Holder interface {
 	// Info returns what the node says about itself, and what it has of each of up to
 	// MaxDevices devices of the vault.
 	Info(ctx context.Context, devices ...ident.PublicKey) (Info, error)
+
+	Auditable
 }
 
 // Info is what a node says about itself. All of it is a claim.

@@ -37,6 +37,14 @@ func messages(t testing.TB) map[string][]byte {
 		t.Fatal(err)
 	}
 	all["shards"] = refs
+	all["challenges"], err = shardrpc.EncodeChallenges([]shardrpc.Challenge{{Ref: s.Ref(1), Group: 2, Shard: s.Parsed.Shards[1], Size: 50_000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["listed"], err = shardrpc.EncodeListed([]shardrpc.Ref{s.Ref(0), s.Ref(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return all
 }
 

@@ -21,6 +21,10 @@ const (
 	opHas     = "has"
 	opReceipt = "receipt"
 	opInfo    = "info"
+
+	opAudit     = "audit"
+	opInventory = "inventory"
+	opBucket    = "bucket"
 )
 
 // Bounds of what follows a frame.

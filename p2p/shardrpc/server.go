@@ -37,6 +37,7 @@ func (v *visit) answer(ctx context.Context, x *rpc.Exchange, request []byte) err
 	if (h.Op == opAuth) != (v.session == nil) {
 		return fmt.Errorf("%w: the first request is auth, and no other", ErrBadRequest)
 	}
+	x.Named(h.Op)
 	switch h.Op {
 	case opAuth:
 		return v.auth(ctx, x, request)
@@ -52,7 +53,14 @@ func (v *visit) answer(ctx context.Context, x *rpc.Exchange, request []byte) err
 		return v.receipt(ctx, x, request)
 	case opInfo:
 		return v.info(ctx, x, request)
+	case opAudit:
+		return v.audit(ctx, x, request)
+	case opInventory:
+		return v.inventory(ctx, x, request)
+	case opBucket:
+		return v.bucket(ctx, x, request)
 	}
+	x.Named(rpc.Unknown)
 	return fmt.Errorf("%w: no such verb", ErrBadRequest)
 }
 

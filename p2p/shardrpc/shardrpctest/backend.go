@@ -23,6 +23,7 @@ type Backend struct {
 	Vote    ident.PrivateKey
 	Network string
 	Now     func() time.Time
+	Page    int // shards on one page of a bucket; all if 0
 }
 
 var _ shardrpc.Backend = (*Backend)(nil)
@@ -107,10 +108,12 @@ func (s *session) Receipt(ctx context.Context, nonce shardrpc.Nonce, refs []shar
 // sorted is the order of shards in a receipt, each once.
 func sorted(refs []shardrpc.Ref) []shardrpc.Ref {
 	refs = slices.Clone(refs)
-	slices.SortFunc(refs, func(a, b shardrpc.Ref) int {
-		return cmp.Or(a.Segment.Compare(b.Segment), cmp.Compare(a.Index, b.Index))
-	})
+	slices.SortFunc(refs, compare)
 	return slices.Compact(refs)
+}
+
+func compare(a, b shardrpc.Ref) int {
+	return cmp.Or(a.Segment.Compare(b.Segment), cmp.Compare(a.Index, b.Index))
 }
 
 // Info implements shardrpc.Session. It counts for no device.

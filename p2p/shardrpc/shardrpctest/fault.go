@@ -152,6 +152,35 @@ func breakOff(w io.Writer, p []byte) error {
 	return errors.Join(err, shardrpc.ErrCorrupt)
 }
 
+// Prove implements shardrpc.Prover.
+func (s *faulty) Prove(ctx context.Context, ref shardrpc.Ref, group int64, w io.Writer) error {
+	s.node.audits.Add(1)
+	f, err := s.begin(ctx)
+	if err == nil {
+		err = f.copies()
+	}
+	if err != nil {
+		return err
+	}
+	return s.Session.Prove(ctx, ref, group, f.spoil(w))
+}
+
+// Inventory implements shardrpc.Prover.
+func (s *faulty) Inventory(ctx context.Context, nonce shardrpc.Nonce) (ident.Signed, error) {
+	if _, err := s.begin(ctx); err != nil {
+		return ident.Signed{}, err
+	}
+	return s.Session.Inventory(ctx, nonce)
+}
+
+// InventoryBucket implements shardrpc.Prover.
+func (s *faulty) InventoryBucket(ctx context.Context, bucket byte, after shardrpc.Ref) ([]shardrpc.Ref, bool, error) {
+	if _, err := s.begin(ctx); err != nil {
+		return nil, false, err
+	}
+	return s.Session.InventoryBucket(ctx, bucket, after)
+}
+
 // Has implements shardrpc.Session.
 func (s *faulty) Has(ctx context.Context, refs []shardrpc.Ref) ([]bool, error) {
 	f, err := s.begin(ctx)

@@ -114,6 +114,7 @@ type Node struct {
 	host               *pipenet.Host
 	fault              atomic.Int32
 	puts, gets, ranges atomic.Int64
+	audits             atomic.Int64
 
 	mu     sync.Mutex
 	mended chan struct{} // closed by the next change of fault
@@ -185,6 +186,9 @@ func (n *Node) Delay(d time.Duration) {
 func (n *Node) Puts() int64   { return n.puts.Load() }
 func (n *Node) Gets() int64   { return n.gets.Load() }
 func (n *Node) Ranges() int64 { return n.ranges.Load() }
+
+// Audits counts the groups that were asked for.
+func (n *Node) Audits() int64 { return n.audits.Load() }
 
 // wait is what goes before every answer.
 func (n *Node) wait(ctx context.Context) error {

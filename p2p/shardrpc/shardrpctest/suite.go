@@ -32,6 +32,8 @@ func TestHolder(t *testing.T, open func(t *testing.T) Subject) {
 		"NotFound": testNotFound, "Range": testRange, "RangeRefusals": testRangeRefusals, "Memory": testMemory,
 		"Has": testHas, "Receipt": testReceipt, "ReceiptRefusals": testReceiptRefusals, "Info": testInfo,
 		"Cancelled": testCancelled, "Parallel": testParallel,
+		"Audit": testAudit, "AuditOutcomes": testAuditOutcomes, "AuditRefusals": testAuditRefusals,
+		"Inventory": testInventory, "BucketAfter": testBucketAfter,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
