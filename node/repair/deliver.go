@@ -1,0 +1,120 @@
+package repair
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"holdfast/erasure"
+	"holdfast/p2p/shardrpc"
+	"holdfast/store"
+)
+
+// later is the nonce of what belongs to no commit.
+var later shardrpc.Nonce
+
+// deliver brings a job's rows to their new holders, who prove that they have them, and
+// returns those that have arrived. What is there already, from a steward that was
+// interrupted, is not sent again.
+func (c *Crew) deliver(ctx context.Context, j Job) ([]Place, error) {
+	descriptor, err := j.Descriptor(ctx, j.Segment.CID)
+	if err != nil {
+		return nil, err
+	}
+	d, err := erasure.ParseDescriptor(descriptor)
+	if err != nil {
+		return nil, err
+	}
+	arrived, todo := c.there(ctx, j, d)
+	if len(todo) == 0 {
+		return arrived, nil
+	}
+	rows := make([][]byte, d.N)
+	defer func() { c.rows.put(rows...) }()
+	if err := c.obtain(ctx, j, d, rows, todo); err != nil {
+		return arrived, err
+	}
+	return c.putAll(ctx, j, d, descriptor, rows, todo, arrived)
+}
+
+// there tells the rows that their new holders have and prove from those that are to be
+// brought.
+func (c *Crew) there(ctx context.Context, j Job, d erasure.Descriptor) (arrived, todo []Place) {
+	for _, to := range j.To {
+		has, err := j.Holder(to.Node).Has(ctx, []shardrpc.Ref{{Segment: j.Segment.CID, Index: to.Row}})
+		if err == nil && len(has) == 1 && has[0] && c.prove(ctx, j, d, to) == nil {
+			arrived = append(arrived, to)
+		} else {
+			todo = append(todo, to)
+		}
+	}
+	return arrived, todo
+}
+
+// obtain fills the rows that are to be brought.
+func (c *Crew) obtain(ctx context.Context, j Job, d erasure.Descriptor, rows [][]byte, todo []Place) error {
+	want := make([]int, len(todo))
+	for i, to := range todo {
+		want[i] = to.Row
+	}
+	if !j.Move {
+		return c.rebuild(ctx, j, d, rows, want)
+	}
+	for _, from := range j.From {
+		row, err := c.fetch(ctx, j, d, from)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrSources, err)
+		}
+		rows[from.Row] = row
+	}
+	return nil
+}
+
+// putAll puts rows at once, and returns those that have arrived with what went wrong.
+func (c *Crew) putAll(ctx context.Context, j Job, d erasure.Descriptor, descriptor []byte, rows [][]byte, todo, arrived []Place) ([]Place, error) {
+	errs := make([]error, len(todo))
+	var all sync.WaitGroup
+	for i, to := range todo {
+		all.Go(func() { errs[i] = c.put(ctx, j, d, descriptor, rows[to.Row], to) })
+	}
+	all.Wait()
+	for i, to := range todo {
+		if errs[i] == nil {
+			arrived = append(arrived, to)
+		}
+	}
+	return arrived, errors.Join(errs...)
+}
+
+// put brings one row to its new holder, and has it proved.
+func (c *Crew) put(ctx context.Context, j Job, d erasure.Descriptor, descriptor, row []byte, to Place) error {
+	if err := c.budget.spend(ctx, int64(len(row))); err != nil {
+		return err
+	}
+	err := j.Holder(to.Node).Put(ctx, later, to.Row, descriptor, row)
+	if err == nil {
+		c.count(0, int64(len(row)))
+		err = c.prove(ctx, j, d, to)
+	}
+	if err != nil {
+		return &TargetError{to.Node, err}
+	}
+	return nil
+}
+
+// prove has a holder show one piece of a row, at random.
+func (c *Crew) prove(ctx context.Context, j Job, d erasure.Descriptor, to Place) error {
+	var seed [8]byte
+	if _, err := rand.Read(seed[:]); err != nil {
+		return err
+	}
+	size := d.RowSize()
+	groups := (size + store.GroupSize - 1) / store.GroupSize
+	off := int64(binary.BigEndian.Uint64(seed[:])%uint64(groups)) * store.GroupSize
+	n := min(store.GroupSize, size-off)
+	_, err := j.Holder(to.Node).Range(ctx, shardrpc.Ref{Segment: j.Segment.CID, Index: to.Row}, d.Shards[to.Row], size, off, n, nil)
+	return err
+}

@@ -1,0 +1,114 @@
+package repair
+
+import (
+	"slices"
+
+	"holdfast/internal/ident"
+	"holdfast/ledger/custody"
+	"holdfast/p2p/placement"
+)
+
+// planner is a view with what is worked out once for all segments.
+type planner struct {
+	View
+	holders   []custody.Holder
+	condition []Condition // by holder
+	fine      []bool      // by holder: it answers and stays
+
+	nodes    []placement.Candidate // the candidates, and behind them holders that are none
+	at       []int                 // holder -> its index in nodes; None if its operator is no candidate
+	operator []int                 // index in nodes -> number of its operator
+	takes    []bool                // number of an operator -> one of his nodes takes shards
+	takers   int                   // operators of whom that is true
+
+	// Used again for each segment.
+	load   []int
+	f      finding
+	silent []Condition
+}
+
+func newPlanner(v View) *planner {
+	p := &planner{View: v, holders: v.Custody.Holders()}
+	p.condition = make([]Condition, len(p.holders))
+	for h := range p.holders {
+		p.condition[h] = v.Condition(h)
+		p.fine = append(p.fine, p.condition[h] == Condition{})
+	}
+	p.seat()
+	p.number()
+	return p
+}
+
+// seat finds the holders among the candidates. One that is silent or leaves takes
+// nothing. One that is no candidate, of an operator who has others, counts without
+// space; of any other operator it counts no more.
+func (p *planner) seat() {
+	type name struct{ node, operator ident.PublicKey }
+	p.nodes = append(make([]placement.Candidate, 0, len(p.Candidates)+len(p.holders)), p.Candidates...)
+	index, operators := make(map[name]int, len(p.nodes)), make(map[ident.PublicKey]bool, len(p.nodes))
+	for i, c := range p.nodes {
+		index[name{c.Node, c.Operator}] = i
+		operators[c.Operator] = true
+	}
+	p.at = make([]int, len(p.holders))
+	for h, holder := range p.holders {
+		i, known := index[name{holder.Node, holder.Operator}]
+		switch {
+		case known && (p.condition[h].Silent > 0 || p.condition[h].Leaving):
+			p.nodes[i].Space = 0
+		case !known && operators[holder.Operator]:
+			i = len(p.nodes)
+			p.nodes = append(p.nodes, placement.Candidate{Node: holder.Node, Operator: holder.Operator, Zone: holder.Zone})
+		case !known:
+			i = placement.None
+		}
+		p.at[h] = i
+	}
+}
+
+// number numbers the operators, and notes which of them take shards.
+func (p *planner) number() {
+	numbers := make(map[ident.PublicKey]int, len(p.nodes))
+	p.operator = make([]int, len(p.nodes))
+	for i, c := range p.nodes {
+		n, known := numbers[c.Operator]
+		if !known {
+			n = len(numbers)
+			numbers[c.Operator] = n
+			p.takes = append(p.takes, false)
+		}
+		p.operator[i] = n
+		if c.Space > 0 && c.Weight > 0 && !p.takes[n] {
+			p.takes[n] = true
+			p.takers++
+		}
+	}
+}
+
+// room reports whether some operator may take one more shard of a segment of which
+// some rows do not count. It is placement's rule, without a choice.
+func (p *planner) room(s custody.Segment, but []int) bool {
+	limit := placement.Share(s.Code, len(p.takes))
+	p.load = p.load[:0]
+	for row, h := range s.Held {
+		if i := p.seatOf(h); i != placement.None && p.takes[p.operator[i]] && !slices.Contains(but, row) {
+			p.load = append(p.load, p.operator[i])
+		}
+	}
+	slices.Sort(p.load)
+	full := 0
+	for i := limit - 1; i < len(p.load); i++ {
+		// An operator is full at his limit-th shard, and counts once.
+		if first := i - limit + 1; p.load[first] == p.load[i] && (first == 0 || p.load[first-1] != p.load[first]) {
+			full++
+		}
+	}
+	return full < p.takers
+}
+
+func (p *planner) seatOf(h int) int {
+	if h == custody.Nowhere {
+		return placement.None
+	}
+	return p.at[h]
+}
