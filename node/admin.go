@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"holdfast/internal/atomicfile"
+	"holdfast/internal/webpage"
 )
 
 // admin is the listener for the operator's own tools, on loopback only.
@@ -24,6 +25,7 @@ type admin struct {
 	listener net.Listener
 	path     string // of the file that tells where it is
 	instance string // of this run of the node: see Ask
+	key      string // that a change has to show
 }
 
 func listenAdmin(dir, addr string) (*admin, error) {
@@ -34,9 +36,9 @@ func listenAdmin(dir, addr string) (*admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open admin listener: %w", err)
 	}
-	a := &admin{listener: l, path: filepath.Join(dir, adminName), instance: rand.Text()}
-	p := place{Addr: l.Addr().String(), Instance: a.instance, PID: os.Getpid()}
-	if err := atomicfile.WriteFile(a.path, p.encode(), 0o644); err != nil {
+	a := &admin{listener: l, path: filepath.Join(dir, adminName), instance: rand.Text(), key: rand.Text()}
+	p := place{Addr: l.Addr().String(), Instance: a.instance, Change: a.key, PID: os.Getpid()}
+	if err := atomicfile.WriteFile(a.path, p.encode(), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("open admin listener: %w", err), l.Close())
 	}
 	return a, nil
@@ -73,7 +75,13 @@ func (n *Node) adminHandler(g prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /livez", n.serveLive)
 	mux.HandleFunc("GET /readyz", n.serveReady)
 	mux.HandleFunc("GET /status", n.serveStatus)
+	mux.HandleFunc("POST "+scrubPath, withKey(n.admin.key, n.serveScrub))
+	mux.HandleFunc("POST "+volumesPath, withKey(n.admin.key, n.serveVolumes))
+	mux.HandleFunc("GET /doctor", n.serveDoctor)
+	mux.HandleFunc("GET /can-stop", n.serveCanStop)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+	mux.Handle("GET /{$}", webpage.Strict(newPage(n.Status, n.now)))
+	mux.Handle("GET /assets/", webpage.Strict(http.HandlerFunc(webpage.Asset)))
 	return loopbackOnly(n.admin.instance, mux)
 }
 
@@ -81,16 +89,27 @@ func (n *Node) adminHandler(g prometheus.Gatherer) http.Handler {
 const instanceHeader = "Holdfast-Instance"
 
 // loopbackOnly refuses what a browser was tricked into sending: a request whose Host
-// is not a loopback name.
+// is not a loopback name, or one that another site's page has made. The page itself may
+// be opened from anywhere.
 func loopbackOnly(instance string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if checkAdmin(r.Host) != nil {
+		if checkAdmin(r.Host) != nil || foreign(r) {
 			http.Error(w, "only for this machine", http.StatusForbidden)
 			return
 		}
 		w.Header().Set(instanceHeader, instance)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// foreign reports whether a browser says that another site asks, other than by a link to
+// the page.
+func foreign(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return false
+	}
+	return r.URL.Path != "/" || r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
 // serveLive fails the moment shutdown has begun.
@@ -102,19 +121,34 @@ func (n *Node) serveLive(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "[+]node ok")
 }
 
-// serveReady fails while the node takes and gives nothing.
-func (n *Node) serveReady(w http.ResponseWriter, _ *http.Request) {
-	count, skew := n.around.seen()
-	network := fmt.Sprintf("[+]network ok (%d peers)", count)
-	if unusable(skew) {
-		network = fmt.Sprintf("[-]clock is %v from that of %d peers", -skew.Round(time.Second), count)
-	}
-	state, reason := n.state()
-	if state != StateServing {
-		http.Error(w, fmt.Sprintf("[-]volume %s: %s\n%s", state, reason, network), http.StatusServiceUnavailable)
+// serveCanStop answers 412 if the node should not be stopped now.
+func (n *Node) serveCanStop(w http.ResponseWriter, r *http.Request) {
+	report, err := n.stop.judge(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	fmt.Fprintf(w, "[+]volume ok\n%s\n", network)
+	w.Header().Set("Content-Type", "application/json")
+	if !report.Can {
+		w.WriteHeader(http.StatusPreconditionFailed)
+	}
+	if err := json.NewEncoder(w).Encode(report); err != nil {
+		n.log.Debug("answer not sent", "error", err)
+	}
+}
+
+// serveDoctor examines the node. One examination at a time: it writes to the disk, and
+// asks others to dial.
+func (n *Node) serveDoctor(w http.ResponseWriter, r *http.Request) {
+	if !n.examining.TryLock() {
+		http.Error(w, "an examination is under way", http.StatusTooManyRequests)
+		return
+	}
+	defer n.examining.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(n.examine(r.Context())); err != nil {
+		n.log.Debug("examination not sent", "error", err)
+	}
 }
 
 func (n *Node) serveStatus(w http.ResponseWriter, r *http.Request) {

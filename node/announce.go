@@ -36,18 +36,20 @@ type announcer struct {
 	log     *slog.Logger
 	loop    *bg.Loop
 
-	mu   sync.Mutex
-	said map[ident.CID]time.Time // when it was last said, to somebody who heard it
+	mu    sync.Mutex
+	said  map[ident.CID]time.Time // when it was last said, to somebody who heard it
+	since map[ident.CID]time.Time // since when it is to be said, and nobody has heard it
 }
 
 const (
 	announceEvery = 12 * time.Hour
 	announceRetry = 30 * time.Second
 	announceLimit = 30 * time.Second // for one vault
+	announceLate  = 15 * time.Minute // after which it is overdue: the vault is hard to find
 )
 
 func newAnnouncer(network publisher, key ident.PrivateKey, vaults func(ctx context.Context) ([]ident.Signed, error), now clock, log *slog.Logger) *announcer {
-	a := &announcer{network: network, key: key, vaults: vaults, now: now, log: log, said: map[ident.CID]time.Time{}}
+	a := &announcer{network: network, key: key, vaults: vaults, now: now, log: log, said: map[ident.CID]time.Time{}, since: map[ident.CID]time.Time{}}
 	a.loop = bg.NewLoop("announce vaults", announceRetry, a.run, bg.AtOnce(), bg.Log(log))
 	return a
 }
@@ -58,6 +60,7 @@ func (a *announcer) run(ctx context.Context) error {
 	if err != nil {
 		return nil // a paused volume: its vaults are known when it is back
 	}
+	a.forgetOthers(charters)
 	var failed error
 	for _, c := range charters {
 		if ctx.Err() != nil {
@@ -80,13 +83,42 @@ func (a *announcer) due(vault ident.CID) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t, ok := a.said[vault]
-	return !ok || a.now().Sub(t) >= announceEvery
+	if ok && a.now().Sub(t) < announceEvery {
+		return false
+	}
+	if a.since[vault].IsZero() {
+		a.since[vault] = a.now()
+	}
+	return true
+}
+
+// forgetOthers drops the vaults of which this node is a member no more.
+func (a *announcer) forgetOthers(charters []ident.Signed) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.since, func(vault ident.CID, _ time.Time) bool {
+		return !slices.ContainsFunc(charters, func(c ident.Signed) bool { return c.CID() == vault })
+	})
+}
+
+// waiting counts the vaults that are to be announced, and those that nobody has heard of
+// for too long.
+func (a *announcer) waiting() (due, overdue int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, since := range a.since {
+		if a.now().Sub(since) >= announceLate {
+			overdue++
+		}
+	}
+	return len(a.since), overdue
 }
 
 func (a *announcer) done(vault ident.CID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.said[vault] = a.now()
+	delete(a.since, vault)
 }
 
 // announce says that this node is a member of a vault, and where the others are.

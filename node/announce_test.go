@@ -150,3 +150,31 @@ func TestAnnounceWithoutVolume(t *testing.T) {
 		t.Error("announced")
 	}
 }
+
+// A vault of which nobody has heard for a while is overdue, until somebody has, or this
+// node is a member no more.
+func TestAnnounceOverdue(t *testing.T) {
+	b := newBench(t, 4)
+	_, err := b.ledgers.Accept(t.Context(), b.vault.Signed)
+	must(t, err)
+	f := &fakeNetwork{fail: p2p.ErrUnreachable}
+	a := b.announcer(f)
+	want := func(due, overdue int) {
+		t.Helper()
+		must(t, a.run(t.Context()))
+		if d, o := a.waiting(); d != due || o != overdue {
+			t.Errorf("%d due, %d overdue; want %d and %d", d, o, due, overdue)
+		}
+	}
+	want(1, 0)
+	b.clock.advance(announceLate)
+	want(1, 1)
+	f.fail = nil
+	want(0, 0)
+	b.clock.advance(announceEvery)
+	f.fail = p2p.ErrUnreachable
+	want(1, 0)
+	b.clock.advance(announceLate)
+	a.vaults = func(context.Context) ([]ident.Signed, error) { return nil, nil }
+	want(0, 0)
+}

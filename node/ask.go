@@ -29,6 +29,8 @@ const (
 	adminLimit  = 4 << 10
 	statusLimit = 16 << 20
 	askTimeout  = 5 * time.Second
+
+	doctorTimeout = time.Minute
 )
 
 // place is the content of run/admin: how a node that runs is reached. A node that
@@ -37,6 +39,7 @@ const (
 type place struct {
 	Addr     string `json:"addr"`
 	Instance string `json:"instance"`
+	Change   string `json:"change"` // the key that a change has to show: see adminchange.go
 	PID      int    `json:"pid"`
 }
 
@@ -109,7 +112,37 @@ func Ready(ctx context.Context, dir string) error {
 	return err
 }
 
+// CanStop asks the node that runs in dir whether it can be stopped now.
+func CanStop(ctx context.Context, dir string) (StopReport, error) {
+	var report StopReport
+	p, err := adminGetWithin(ctx, dir, "/can-stop", doctorTimeout)
+	if err != nil {
+		return report, err
+	}
+	if err := json.Unmarshal(p, &report); err != nil {
+		return report, fmt.Errorf("read answer: %w", err)
+	}
+	return report, nil
+}
+
+// Doctor has the node that runs in dir examined.
+func Doctor(ctx context.Context, dir string) ([]Finding, error) {
+	p, err := adminGetWithin(ctx, dir, "/doctor", doctorTimeout)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	if err := json.Unmarshal(p, &found); err != nil {
+		return nil, fmt.Errorf("read examination: %w", err)
+	}
+	return found, nil
+}
+
 func adminGet(ctx context.Context, dir, path string) ([]byte, error) {
+	return adminGetWithin(ctx, dir, path, askTimeout)
+}
+
+func adminGetWithin(ctx context.Context, dir, path string, within time.Duration) ([]byte, error) {
 	at, err := readPlace(dir)
 	if err != nil {
 		return nil, err
@@ -118,7 +151,7 @@ func adminGet(ctx context.Context, dir, path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask node: %w", err)
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: askTimeout}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: within}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, noAnswer(ctx, dir, err)
@@ -131,7 +164,7 @@ func adminGet(ctx context.Context, dir, path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSilent, dir, err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPreconditionFailed {
 		return nil, fmt.Errorf("%w: %s", ErrNotReady, strings.TrimSpace(string(p)))
 	}
 	return p, nil
@@ -147,4 +180,27 @@ func noAnswer(ctx context.Context, dir string, err error) error {
 		return fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrSilent, dir, err)
+}
+
+// awaitEvery is how often Await asks.
+const awaitEvery = 100 * time.Millisecond
+
+// Await waits until the status of the node that runs in dir is as wanted, or an error
+// says that it is not within a time: ErrNotRunning at once if no node runs there.
+func Await(ctx context.Context, dir string, within time.Duration, wanted func(s Status) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	tick := time.NewTicker(awaitEvery)
+	defer tick.Stop()
+	for {
+		s, err := Ask(ctx, dir)
+		if err == nil && wanted(s) || errors.Is(err, ErrNotRunning) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
 }

@@ -12,17 +12,26 @@ import (
 
 // This file holds the one rule of who may use a shelf.
 //
-// SPEC: shards are served to the charter's devices and to the nodes of its members;
+// SPEC: shards are served to the charter's devices, and to the nodes of its members and
+// of the operators that it admits, who audit each other;
 // a device is whoever's key stands in a grant that the vault's owner has signed. So
 // whoever holds the owner key is let in as well: he signs himself a grant.
+//
+// SPEC: a member's node is a steward: it may put, and ask for a receipt, with the zero
+// nonce, of segments that are certified and of no others. What it puts is the vault's,
+// and no device's.
 
 // shelf is what this node offers to devices and members: the backend of the shard
 // protocol.
 type shelf struct {
-	keys       keyring
-	volume     *volume
-	vaultQuota int64 // bytes that one vault may use, 0 for no limit
-	stamp      stamp
+	keys      keyring
+	volume    *volume
+	certifier *certifier
+	orders    *orders
+	throttle  *throttle
+	stamp     stamp
+	operator  func(ctx context.Context, peer ident.PublicKey) ident.PublicKey // whose node a peer is; zero for none
+	asked     proofAllowances
 }
 
 // stamp is what goes with every piece of work: the time, and the counters.
@@ -45,7 +54,7 @@ func (s *shelf) Open(ctx context.Context, peer ident.PublicKey, vault ident.CID,
 		if v.charter, v.admitted, err = s.admit(p, vault, v.signed, c.Successors); err != nil {
 			return err
 		}
-		v.grant, err = granted(v.charter, peer, c.Grant)
+		v.grant, err = s.granted(ctx, v.charter, peer, c.Grant)
 		if err != nil {
 			return err
 		}
@@ -114,11 +123,14 @@ func following(first ledger.Charter, successors []ident.Signed) ([]ledger.Charte
 	return charters, nil
 }
 
-// granted verifies the grant that a peer shows. A member's node needs none, and gets
-// the zero one.
-func granted(charter ledger.Charter, peer ident.PublicKey, signed ident.Signed) (ledger.Grant, error) {
+// granted verifies the grant that a peer shows. A member's node needs none, nor does
+// one of an operator that the charter admits, and gets the zero one.
+func (s *shelf) granted(ctx context.Context, charter ledger.Charter, peer ident.PublicKey, signed ident.Signed) (ledger.Grant, error) {
 	if signed.IsZero() {
 		if _, ok := charter.MemberByNode(peer); ok {
+			return ledger.Grant{}, nil
+		}
+		if o := s.operator(ctx, peer); !o.IsZero() && charter.Admits(o) {
 			return ledger.Grant{}, nil
 		}
 		return ledger.Grant{}, fmt.Errorf("%w: no grant", shardrpc.ErrForbidden)
@@ -133,7 +145,7 @@ func granted(charter ledger.Charter, peer ident.PublicKey, signed ident.Signed) 
 	return grant, nil
 }
 
-// session is one device, or one member's node, in one vault.
+// session is one device, or one holder's node, in one vault.
 type session struct {
 	*shelf
 	vault    ident.CID
@@ -141,13 +153,21 @@ type session struct {
 	admitted bool           // this node, by that charter
 	signed   ident.Signed   // the first charter
 	peer     ident.PublicKey
-	grant    ledger.Grant // zero for a member's node
+	grant    ledger.Grant // zero for a node
+	local    bool         // the peer is this node itself: nothing goes over the network
 }
+
+// steward reports whether the peer has come as a node, not as a device. It is charged
+// with nothing: what it puts is put in the name of the zero device.
+func (s *session) steward() bool { return s.grant.Device.IsZero() }
+
+// device is in whose name the peer puts.
+func (s *session) device() ident.PublicKey { return s.grant.Device }
 
 // allowed judges what can have ended since the session began.
 func (s *session) allowed(p *parts) error {
 	switch {
-	case s.grant.Device.IsZero():
+	case s.steward():
 		return nil
 	case s.grant.ValidAt(s.stamp.now()) != nil:
 		return fmt.Errorf("%w: the grant has expired", shardrpc.ErrForbidden)
@@ -157,17 +177,33 @@ func (s *session) allowed(p *parts) error {
 	return nil
 }
 
-// writer judges, besides, whether the peer may add.
-func (s *session) writer() error {
+// writer judges, besides, whether the peer may add with a nonce.
+func (s *session) writer(nonce shardrpc.Nonce) error {
 	switch {
-	case s.grant.Device.IsZero():
-		return fmt.Errorf("%w: members do not add", shardrpc.ErrForbidden)
 	case !s.admitted:
 		return fmt.Errorf("%w: the charter does not admit this operator any more", shardrpc.ErrForbidden)
-	case !s.grant.Rights.CanAppend():
+	case s.steward() && nonce != shardrpc.Nonce{}:
+		return fmt.Errorf("%w: members make no commits", shardrpc.ErrForbidden)
+	case !s.steward() && !s.grant.Rights.CanAppend():
 		return fmt.Errorf("%w: the device may not add", shardrpc.ErrForbidden)
 	}
 	return nil
+}
+
+// repairs judges whether a steward may add shards of these segments: a member's node, by
+// the newest charter that this node knows now. Of a device it asks nothing.
+func (s *session) repairs(ctx context.Context, p *parts, segments ...ident.CID) error {
+	if !s.steward() {
+		return nil
+	}
+	charter := s.charter
+	if chain, err := p.member.Chain(s.vault); err == nil && chain.Current().Number >= charter.Number {
+		charter = chain.Current()
+	}
+	if _, member := charter.MemberByNode(s.peer); !member {
+		return fmt.Errorf("%w: only members' nodes repair", shardrpc.ErrForbidden)
+	}
+	return s.certifier.certified(ctx, p, charter, segments)
 }
 
 // use is volume.use for as long as the peer is allowed.

@@ -49,6 +49,7 @@ type bench struct {
 	t        testing.TB
 	vault    *ledgertest.Vault
 	me       ledgertest.Member
+	mute     map[ident.PublicKey]bool // nodes of members that have lost their ledgers
 	clock    *manual
 	node     *Node
 	shelf    *shelf
@@ -83,7 +84,10 @@ func newBenchOf(t testing.TB, dir string, v *ledgertest.Vault, member int) *benc
 	}
 	b.node.registry = prometheus.NewRegistry()
 	b.node.meters = newMeters(b.node.registry)
+	b.node.volumes = newVolumeList(dir, b.node.config)
+	b.node.throttle = newThrottle(nil, b.clock.now)
 	b.node.clock = mustWatch(t, dir, b.clock.now)
+	b.node.spoiled = (&spoiled{node: b.node.keys.cert.Node, lost: func() {}}).start()
 	if _, err := os.Lstat(b.dir()); err != nil {
 		b.format()
 	}
@@ -92,17 +96,22 @@ func newBenchOf(t testing.TB, dir string, v *ledgertest.Vault, member int) *benc
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.node.volume = b.volume
+	b.node.volume, b.node.spoiled.volume = b.volume, b.volume
 	t.Cleanup(func() {
 		if err := b.volume.close(); err != nil {
 			t.Error(err)
 		}
 	})
 	at := stamp{b.clock.now, b.node.meters}
-	b.shelf = &shelf{keys: b.node.keys, volume: b.volume, stamp: at}
+	nobody := func(context.Context, ident.PublicKey) ident.PublicKey { return ident.PublicKey{} }
+	b.shelf = &shelf{
+		keys: b.node.keys, volume: b.volume, throttle: b.node.throttle, stamp: at,
+		certifier: &certifier{witnesses: &fakeWitnesses{vault: v}, log: b.node.log},
+		operator:  nobody,
+	}
 	b.ledgers = &ledgers{
 		volume: b.volume, accepted: func() { b.news++ }, released: func(ident.CID) { b.releases++ }, behind: func() { b.behind++ }, stamp: at, log: b.node.log,
-		operator: func(context.Context, ident.PublicKey) ident.PublicKey { return ident.PublicKey{} },
+		operator: nobody,
 	}
 	return b
 }

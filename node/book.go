@@ -14,6 +14,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"holdfast/internal/ident"
+	"holdfast/internal/mapped"
 	"holdfast/store"
 )
 
@@ -37,6 +38,8 @@ type book struct {
 	writing map[store.Key]change // in the transaction that is being written
 	gone    map[account]bool     // devices that were revoked, of vaults without a ledger here
 	accounts
+
+	inventories inventories
 }
 
 // change is a record as it shall be.
@@ -54,6 +57,7 @@ var (
 	bucketCursors  = []byte("cursors")    // vault, operator -> the next of its releases
 	bucketTombs    = []byte("tombstones") // shard -> tombstone
 	bucketErased   = []byte("erased")     // hour since 1970 -> bytes erased in it
+	bucketIllCoded = []byte("illcoded")   // vault, segment -> lane
 	bucketOwners   = []byte("owners")     // vault -> ownerLane, where this node is no member
 )
 
@@ -81,7 +85,12 @@ func tryBook(path string, hold time.Duration, now func() time.Time) (*book, erro
 		return nil, fmt.Errorf("open book: %w", err)
 	}
 	b := &book{db: db, hold: hold, now: now, pending: map[store.Key]change{}, accounts: newAccounts()}
-	if err := b.load(); err != nil {
+	err = b.load()
+	if err == nil {
+		// The freelist is not in the file: opening it has gone through all of it.
+		err = mapped.Forget(db)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open book: %w", err), db.Close())
 	}
 	return b, nil
@@ -91,7 +100,7 @@ func tryBook(path string, hold time.Duration, now func() time.Time) (*book, erro
 func (b *book) load() error {
 	return b.db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{
-			bucketShards, bucketCharters, bucketAccounts, bucketChains, bucketReleases, bucketCursors, bucketTombs, bucketErased, bucketOwners,
+			bucketShards, bucketCharters, bucketAccounts, bucketChains, bucketReleases, bucketCursors, bucketTombs, bucketErased, bucketOwners, bucketIllCoded,
 		} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
@@ -196,6 +205,9 @@ func (b *book) changeLocked(key store.Key, f func(r record, known bool) (record,
 		b.add(key, r, 1)
 	}
 	b.pending[key] = change{r, !keep}
+	if there := known && !old.Trashed; there != (keep && !r.Trashed) {
+		b.inventories.changed(key)
+	}
 	return nil
 }
 

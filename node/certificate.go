@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -39,10 +40,7 @@ type keyring struct {
 
 // readKeys reads the keys and the certificate, and checks that they belong together.
 func readKeys(dir string) (k keyring, err error) {
-	if k.node, _, err = ReadKeyFile(filepath.Join(dir, NodeKeyName), NodeKey); err != nil {
-		return k, err
-	}
-	if k.vote, _, err = ReadKeyFile(filepath.Join(dir, voteKeyName), VoteKey); err != nil {
+	if k, err = readPrivateKeys(dir); err != nil {
 		return k, err
 	}
 	if k.cert, k.signed, err = readCertificate(dir); err != nil {
@@ -54,10 +52,21 @@ func readKeys(dir string) (k keyring, err error) {
 	return k, nil
 }
 
+func readPrivateKeys(dir string) (k keyring, err error) {
+	if k.node, _, err = ReadKeyFile(filepath.Join(dir, NodeKeyName), NodeKey); err != nil {
+		return k, err
+	}
+	k.vote, _, err = ReadKeyFile(filepath.Join(dir, voteKeyName), VoteKey)
+	return k, err
+}
+
 func readCertificate(dir string) (ledger.NodeCertificate, ident.Signed, error) {
 	var signed ident.Signed
 	path := filepath.Join(dir, certificateName)
 	data, err := readSmall(path, certificateMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ledger.NodeCertificate{}, signed, fmt.Errorf("%w: %s", ErrNoCertificate, dir)
+	}
 	if err != nil {
 		return ledger.NodeCertificate{}, signed, fmt.Errorf("read certificate: %w", err)
 	}
@@ -82,14 +91,21 @@ func certify(c InitConfig, node, vote ident.PublicKey, serial int64) (ledger.Nod
 	if err != nil {
 		return ledger.NodeCertificate{}, fmt.Errorf("certify node: %w", err)
 	}
-	data, err := wire.Encode(signed)
-	if err != nil {
-		return ledger.NodeCertificate{}, fmt.Errorf("certify node: %w", err)
-	}
-	if err := atomicfile.WriteFile(filepath.Join(c.Dir, certificateName), data, 0o600); err != nil {
+	if err := writeCertificate(c.Dir, signed); err != nil {
 		return ledger.NodeCertificate{}, fmt.Errorf("certify node: %w", err)
 	}
 	return ledger.VerifyNodeCertificate(signed)
+}
+
+func writeCertificate(dir string, signed ident.Signed) error {
+	data, err := wire.Encode(signed)
+	if err != nil {
+		return fmt.Errorf("write certificate: %w", err)
+	}
+	if err := atomicfile.WriteFile(filepath.Join(dir, certificateName), data, 0o600); err != nil {
+		return fmt.Errorf("write certificate: %w", err)
+	}
+	return nil
 }
 
 // Recertify gives a node, which does not run, a certificate for the same keys with

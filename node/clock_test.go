@@ -125,7 +125,7 @@ func TestNodeInDoubt(t *testing.T) {
 	}
 	addr, err := AdminAddr(dir)
 	must(t, err)
-	if _, body := get(t, addr, "/metrics", addr); !strings.Contains(body, "holdfast_clock_doubt 1") || !strings.Contains(body, "holdfast_trash_bytes 0") {
+	if _, body := get(t, addr, "/metrics", addr); !strings.Contains(body, "holdfast_clock_doubt 1") || !strings.Contains(body, `holdfast_volume_trash_bytes{volume="main"} 0`) {
 		t.Error("no metric says so")
 	}
 	if err := n.released.doubt(); !errors.Is(err, ledger.ErrClockDoubt) {

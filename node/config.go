@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -29,6 +30,26 @@ type Config struct {
 	// DeletionBudget is how many bytes this node erases in 24 hours at most; 0 for the
 	// default, the larger of LeastBudget and a twentieth of what is stored.
 	DeletionBudget int64 `toml:"deletion_budget,omitzero"`
+
+	Volumes   []VolumeConfig `toml:"volume,omitempty"`    // besides the one in the node's folder
+	Limits    []Limit        `toml:"limit,omitempty"`     // of bandwidth, by the time of day
+	Announce  []string       `toml:"announce,omitempty"`  // multiaddrs told to others instead of those listened on
+	Admission string         `toml:"admission,omitempty"` // whose nodes are let in: AdmissionOpen, the default, or AdmissionRoster
+	Roster    string         `toml:"roster,omitempty"`    // file with the operators; a relative path is in the node's folder
+	Vaults    string         `toml:"vaults,omitempty"`    // whose shards are taken: VaultsOpen, the default, or VaultsListed
+
+	// How this node audits the holders of the vaults of which it is a member.
+	AuditEvery     Duration `toml:"audit_every,omitzero"`     // between two rounds
+	AuditSamples   int      `toml:"audit_samples,omitzero"`   // groups a day, of each holder and vault, by all members together
+	InventoryEvery Duration `toml:"inventory_every,omitzero"` // between two inventories of a holder
+	RepairRate     int64    `toml:"repair_rate,omitzero"`     // bytes a second that repair reads and writes; 0 for the default, -1 for no limit
+	MovedAfter     Duration `toml:"moved_after,omitzero"`     // how long a shard is kept that another node holds now
+	RepairTurn     Duration `toml:"repair_turn,omitzero"`     // how long a segment is left to each steward before this one
+	RepairAfter    Duration `toml:"repair_after,omitzero"`    // how long a holder may be down before it is gone
+
+	// How this node reads its own volumes through.
+	ScrubEvery Duration `toml:"scrub_every,omitzero"` // once in so long everything is read
+	ScrubRate  int64    `toml:"scrub_rate,omitzero"`  // bytes in a second, at most
 }
 
 // ErrConfig says that node.toml cannot be used.
@@ -65,17 +86,62 @@ func (c Config) Validate() error {
 	case c.DeletionBudget < 0:
 		return fmt.Errorf("%w: deletion_budget must be a number of bytes", ErrConfig)
 	}
+	if err := c.checkAudits(); err != nil {
+		return err
+	}
 	for _, a := range c.Listen {
 		if rest, ok := splitTCP(a); !ok || rest != "" {
 			return fmt.Errorf("%w: listen: %q is not of the form /ip4/0.0.0.0/tcp/4710", ErrConfig, a)
 		}
+	}
+	for _, a := range c.Announce {
+		if rest, ok := splitTCP(a); !ok || rest != "" {
+			return fmt.Errorf("%w: announce: %q is not of the form /ip4/192.0.2.1/tcp/4710", ErrConfig, a)
+		}
+	}
+	if err := c.checkAdmission(); err != nil {
+		return err
 	}
 	for _, a := range c.Bootstrap {
 		if rest, ok := splitTCP(a); !ok || !strings.HasPrefix(rest, "p2p/") {
 			return fmt.Errorf("%w: bootstrap: %q is not of the form /ip4/192.0.2.1/tcp/4710/p2p/12D3...", ErrConfig, a)
 		}
 	}
-	return checkAdmin(c.Admin)
+	return errors.Join(c.checkVolumes(), checkBandwidth(c.Limits), checkAdmin(c.Admin))
+}
+
+// checkAdmission judges who is let in, and what is taken.
+func (c Config) checkAdmission() error {
+	switch {
+	case c.Admission != "" && c.Admission != AdmissionOpen && c.Admission != AdmissionRoster:
+		return fmt.Errorf("%w: admission is %q or %q", ErrConfig, AdmissionOpen, AdmissionRoster)
+	case (c.Admission == AdmissionRoster) != (c.Roster != ""):
+		return fmt.Errorf("%w: admission = %q and roster belong together", ErrConfig, AdmissionRoster)
+	case c.Vaults != "" && c.Vaults != VaultsOpen && c.Vaults != VaultsListed:
+		return fmt.Errorf("%w: vaults is %q or %q", ErrConfig, VaultsOpen, VaultsListed)
+	}
+	return nil
+}
+
+// checkAudits checks how this node audits, and how it reads its own volumes.
+func (c Config) checkAudits() error {
+	if c.RepairRate < -1 {
+		return fmt.Errorf("%w: repair_rate must be a number of bytes, 0 for the default or -1 for no limit", ErrConfig)
+	}
+	if c.AuditSamples < 0 || c.ScrubRate < 0 {
+		return fmt.Errorf("%w: audit_samples and scrub_rate must be numbers, 0 for the default", ErrConfig)
+	}
+	for _, d := range []struct {
+		key string
+		Duration
+	}{
+		{"audit_every", c.AuditEvery}, {"inventory_every", c.InventoryEvery}, {"repair_after", c.RepairAfter}, {"repair_turn", c.RepairTurn}, {"moved_after", c.MovedAfter}, {"scrub_every", c.ScrubEvery},
+	} {
+		if err := d.check(d.key, time.Second); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // splitTCP reads the host and the port that a multiaddr begins with.
@@ -135,13 +201,9 @@ func writeConfig(dir string, c Config) error {
 
 // SetCapacity changes how much the node in dir offers, from its next start on.
 func SetCapacity(dir string, capacity int64) error {
-	c, err := readConfig(dir)
-	if err != nil {
-		return err
-	}
-	c.Capacity = capacity
-	if err := c.Validate(); err != nil {
-		return err
-	}
-	return writeConfig(dir, c)
+	_, err := changeConfig(dir, func(c *Config) error {
+		c.Capacity = capacity
+		return nil
+	})
+	return err
 }

@@ -68,7 +68,7 @@ func (s *stage) serve() {
 	host := s.net.Host(s.me.Node.Public())
 	s.t.Cleanup(host.Close)
 	ledgerrpc.Serve(host, ledgerrpc.Config{
-		Reader: s.ledgers, Voter: s.ledgers, Witness: s.ledgers, Placer: s.ledgers, Successor: s.ledgers,
+		Reader: s.ledgers, Voter: s.ledgers, Witness: s.ledgers, Placer: s.ledgers, Auditor: s.ledgers, Counter: s.ledgers, Successor: s.ledgers,
 		Docket: s.ledgers, Releaser: s.ledgers, Undoer: s.ledgers,
 		Admit: func(ctx context.Context, r ledgerrpc.Request) error {
 			s.seen["ledger "+string(r.Verb)] = true
@@ -152,7 +152,7 @@ func (s *stage) wantEverything(after string) {
 // Law: whoever sends whatever the two protocols know, no shard leaves. Bytes leave a
 // node in four ways, none of which is a message: by a release that a quorum has
 // certified and n-q+f+1 members confirm (TestWhatAReleaseNeeds), provisional
-// (TestLettingGo), moved (not in this version), corrupt (package disk).
+// (TestLettingGo), moved (TestWhatLeavesAsMoved), corrupt (package disk).
 func TestNoMessageRemovesAShard(t *testing.T) {
 	s := newStage(t)
 	for _, p := range s.personas() {
@@ -279,6 +279,12 @@ func (s *stage) ofShards(p persona) map[string]func(ctx context.Context) error {
 		"has":     note("has", func(ctx context.Context) error { _, err := h.Has(ctx, refs); return err }),
 		"receipt": note("receipt", func(ctx context.Context) error { _, err := h.Receipt(ctx, nonce, refs); return err }),
 		"info":    note("info", func(ctx context.Context) error { _, err := h.Info(ctx); return err }),
+		"audit": note("audit", func(ctx context.Context) error {
+			_, err := h.Audit(ctx, []shardrpc.Challenge{challenge(g, 3, 0)})
+			return err
+		}),
+		"inventory": note("inventory", func(ctx context.Context) error { _, err := h.Inventory(ctx, nonce); return err }),
+		"bucket":    note("bucket", func(ctx context.Context) error { _, _, err := h.InventoryBucket(ctx, 0, shardrpc.Ref{}); return err }),
 	}
 }
 
@@ -293,14 +299,21 @@ func (s *stage) ofReading(p persona) map[string]func(ctx context.Context) error 
 	m, id := s.member(p), s.vault.ID()
 	segments := []ident.CID{s.certified.CID, s.loose.CID}
 	return map[string]func(ctx context.Context) error{
-		"charters":    func(ctx context.Context) error { _, err := m.Charters(ctx, id); return err },
-		"vaults":      func(ctx context.Context) error { _, err := m.Vaults(ctx, s.vault.Owner.Public().ID()); return err },
-		"heads":       func(ctx context.Context) error { _, err := m.Heads(ctx, id, nonce); return err },
-		"links":       func(ctx context.Context) error { _, err := m.Links(ctx, id, s.vault.Owner.Public(), 1, 10); return err },
-		"entry":       func(ctx context.Context) error { _, err := m.Entry(ctx, id, s.snapshot.Entry.CID()); return err },
-		"body":        func(ctx context.Context) error { _, err := m.Body(ctx, id, s.snapshot.Entry.Body); return err },
-		"segments":    func(ctx context.Context) error { _, err := m.Segments(ctx, id, nonce, segments); return err },
-		"placements":  func(ctx context.Context) error { _, err := m.Placements(ctx, id, segments); return err },
+		"charters":   func(ctx context.Context) error { _, err := m.Charters(ctx, id); return err },
+		"vaults":     func(ctx context.Context) error { _, err := m.Vaults(ctx, s.vault.Owner.Public().ID()); return err },
+		"heads":      func(ctx context.Context) error { _, err := m.Heads(ctx, id, nonce); return err },
+		"links":      func(ctx context.Context) error { _, err := m.Links(ctx, id, s.vault.Owner.Public(), 1, 10); return err },
+		"entry":      func(ctx context.Context) error { _, err := m.Entry(ctx, id, s.snapshot.Entry.CID()); return err },
+		"body":       func(ctx context.Context) error { _, err := m.Body(ctx, id, s.snapshot.Entry.Body); return err },
+		"segments":   func(ctx context.Context) error { _, err := m.Segments(ctx, id, nonce, segments); return err },
+		"placements": func(ctx context.Context) error { _, err := m.Placements(ctx, id, segments); return err },
+		"held":       func(ctx context.Context) error { _, err := m.Held(ctx, id, nonce, s.me.Node.Public()); return err },
+		"audits":     func(ctx context.Context) error { _, err := m.Audits(ctx, id, nonce, ident.PublicKey{}); return err },
+		"moves":      func(ctx context.Context) error { _, _, err := m.Moves(ctx, id, ledger.MovesCursor{}); return err },
+		"placed": func(ctx context.Context) error {
+			_, err := m.Placed(ctx, id, nonce, []ledger.ShardName{{Segment: s.certified.CID}})
+			return err
+		},
 		"evidence":    func(ctx context.Context) error { _, err := m.Evidence(ctx, id); return err },
 		"successions": func(ctx context.Context) error { _, err := m.Successions(ctx, id, 2); return err },
 		"key":         func(ctx context.Context) error { _, err := m.Key(ctx, id, nonce); return err },

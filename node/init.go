@@ -20,6 +20,9 @@ var (
 	ErrNodeExists = errors.New("the folder already holds a node")
 	// ErrNoNode says that a folder holds none.
 	ErrNoNode = errors.New("no node is in this folder")
+	// ErrNoCertificate says that a node has no certificate yet: its operator has not
+	// answered its request.
+	ErrNoCertificate = errors.New("the node has no certificate yet")
 	// ErrUnfinished says that keys and certificate do not belong together: a Renew
 	// was interrupted, and has to be repeated.
 	ErrUnfinished = errors.New("the certificate is for other keys than those of the node")
@@ -47,11 +50,8 @@ func Init(c InitConfig) (ledger.NodeCertificate, error) {
 }
 
 func initNode(c InitConfig) (cert ledger.NodeCertificate, err error) {
-	if err := c.Config.Validate(); err != nil {
+	if err := checkNew(c.Config); err != nil {
 		return cert, err
-	}
-	if c.Config.Capacity < MinCapacity {
-		return cert, fmt.Errorf("%w: capacity %d is below %d bytes", ErrConfig, c.Config.Capacity, int64(MinCapacity))
 	}
 	unlock, err := lockFolder(c.Dir)
 	if err != nil {
@@ -69,6 +69,17 @@ func initNode(c InitConfig) (cert ledger.NodeCertificate, err error) {
 		return cert, err
 	}
 	return cert, writeConfig(c.Dir, c.Config)
+}
+
+// checkNew judges the configuration of a node that is to be made.
+func checkNew(c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Capacity < MinCapacity {
+		return fmt.Errorf("%w: capacity %d is below %d bytes", ErrConfig, c.Capacity, int64(MinCapacity))
+	}
+	return nil
 }
 
 // keyFile reads a key that an interrupted call has left, or makes one.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -237,7 +236,7 @@ func TestBadCertificates(t *testing.T) {
 		}
 	}
 	must(t, os.Remove(path))
-	if _, err := readKeys(dir); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := readKeys(dir); !errors.Is(err, ErrNoCertificate) {
 		t.Error(err)
 	}
 }

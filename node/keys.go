@@ -73,8 +73,12 @@ func GenerateKeyFile(path string, kind KeyKind, name string) (ident.PrivateKey, 
 
 // validName keeps a name on its line.
 func validName(name string) bool {
-	return name != "" && len(name) <= ledger.MaxName && utf8.ValidString(name) &&
-		!strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
+	return name != "" && len(name) <= ledger.MaxName && printable(name)
+}
+
+// printable reports whether a text stays on its line and draws nothing.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // ReadKeyFile reads a key of one kind and the name that stands beside it. A file

@@ -19,6 +19,7 @@ type ledgers struct {
 	behind   func()                                                          // called when this member was shown what it cannot follow
 	accepted func()                                                          // called when a new vault is kept
 	operator func(ctx context.Context, peer ident.PublicKey) ident.PublicKey // whose node a peer is; zero for none
+	orders   *orders
 	stamp    stamp
 	log      *slog.Logger
 }
@@ -41,7 +42,7 @@ func (l *ledgers) admit(ctx context.Context, r ledgerrpc.Request) error {
 	return l.use(ctx, func(p *parts) error {
 		switch r.Verb {
 		case ledgerrpc.Entry, ledgerrpc.Body, ledgerrpc.Propose, ledgerrpc.Adopt, ledgerrpc.Place, ledgerrpc.Placements,
-			ledgerrpc.Free, ledgerrpc.Consent:
+			ledgerrpc.Free, ledgerrpc.Consent, ledgerrpc.Moves, ledgerrpc.Placed, ledgerrpc.Audits, ledgerrpc.Holding:
 			return l.known(ctx, p, r)
 		}
 		return nil

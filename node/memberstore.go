@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
 	"holdfast/ledger"
+	"holdfast/ledger/custody"
 	"holdfast/ledger/member"
 	"holdfast/p2p/ledgerrpc"
 	"holdfast/store"
@@ -132,11 +133,32 @@ func (l *ledgers) Body(ctx context.Context, vault, body ident.CID) (out []byte, 
 
 // Accept implements ledgerrpc.Voter.
 func (l *ledgers) Accept(ctx context.Context, charter ident.Signed) (ident.Signed, error) {
-	word, err := l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Accept(charter) })
+	word, err := l.signed(ctx, func(p *parts) (ident.Signed, error) {
+		if err := l.wanted(p, charter); err != nil {
+			return ident.Signed{}, err
+		}
+		return p.member.Accept(charter)
+	})
 	if err == nil {
 		l.accepted()
 	}
 	return word, err
+}
+
+// wanted judges whether the operator lets this node keep the ledger of a vault. One
+// that is kept already stays.
+func (l *ledgers) wanted(p *parts, charter ident.Signed) error {
+	first, err := ledger.VerifyFirstCharter(charter)
+	if err != nil {
+		return err
+	}
+	if _, err := p.member.Charters(first.ID()); err == nil {
+		return nil
+	}
+	if _, err := l.orders.quota(first.ID()); err != nil {
+		return fmt.Errorf("%w: %v", ledger.ErrForbidden, err)
+	}
+	return nil
 }
 
 // Propose implements ledgerrpc.Voter.
@@ -213,7 +235,30 @@ func (l *ledgers) mark(p *parts, vault, entry ident.CID) {
 
 // AddPlacement implements ledgerrpc.Placer.
 func (l *ledgers) AddPlacement(ctx context.Context, vault ident.CID, pl ledgerrpc.Placement) error {
-	return l.use(ctx, func(p *parts) error { return p.member.AddPlacement(vault, pl.Receipt, pl.Certificate) })
+	return l.use(ctx, func(p *parts) error {
+		if err := p.member.AddPlacement(vault, pl.Receipt, pl.Certificate); err != nil {
+			return err
+		}
+		return p.promised(vault, pl)
+	})
+}
+
+// promised forgets that a holder was found not to have shards for which it has given a
+// receipt since: audits ask for them again.
+func (p *parts) promised(vault ident.CID, pl ledgerrpc.Placement) error {
+	chain, err := p.member.Chain(vault)
+	if err != nil {
+		return err
+	}
+	r, _, err := chain.VerifyPlacement(ledger.Placement{V: 1, Receipt: pl.Receipt, Cert: pl.Certificate})
+	if err != nil {
+		return err
+	}
+	shards := make([]custody.Shard, len(r.Shards))
+	for i, s := range r.Shards {
+		shards[i] = custody.Shard{Segment: s.Segment, Index: int(s.Index)}
+	}
+	return p.board.Promised(vault, r.Node, ledger.Time(r.Time), shards...)
 }
 
 // Placements implements ledgerrpc.Placer.
@@ -235,4 +280,22 @@ func (l *ledgers) Placements(ctx context.Context, vault ident.CID, segments []id
 		return nil
 	})
 	return out, err
+}
+
+// Moves implements ledgerrpc.Placer.
+func (l *ledgers) Moves(ctx context.Context, vault ident.CID, from ledger.MovesCursor) (out []ledgerrpc.Placement, next ledger.MovesCursor, err error) {
+	err = l.use(ctx, func(p *parts) error {
+		list, after, err := p.member.Moves(vault, from)
+		for _, pl := range list {
+			out = append(out, ledgerrpc.Placement{Receipt: pl.Receipt, Certificate: pl.Cert})
+		}
+		next = after
+		return err
+	})
+	return out, next, err
+}
+
+// Placed implements ledgerrpc.Placer.
+func (l *ledgers) Placed(ctx context.Context, vault ident.CID, nonce [16]byte, shards []ledger.ShardName) (ident.Signed, error) {
+	return l.signed(ctx, func(p *parts) (ident.Signed, error) { return p.member.Placed(vault, nonce, shards) })
 }

@@ -39,6 +39,9 @@ func (m mover) discard(ctx context.Context, release ledger.Release) error {
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
 			err = nil // lost, or in quarantine: reported by the shelf
 		}
+		if errors.Is(err, store.ErrPaused) {
+			err = nil // its volume is away: the next look tries again
+		}
 		if gone {
 			moved++
 		}
@@ -95,6 +98,9 @@ func (m mover) erase(ctx context.Context, release ledger.Release, stay time.Dura
 func (m mover) overdue(ctx context.Context, release ledger.Release, stay time.Duration) (due []store.Discarded, err error) {
 	now := m.stamp.now()
 	for d, err := range m.trash.Discards(ctx, release.Vault) {
+		if errors.Is(err, store.ErrPaused) {
+			break // a volume is away: what is in its trash stays there
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -143,14 +143,19 @@ func TestOnlyCertifiedShardsAreRetired(t *testing.T) {
 	b, _ := newBook(t)
 	k := shardKey("v", 1, 0)
 	never := func() error { t.Error("it is moved"); return nil }
-	for name, r := range map[string]*record{
-		"not in the book": nil, "provisional": {Device: deviceA, Size: 1}, "in the trash": {Device: deviceA, Size: 1, Certified: true, Trashed: true},
+	for _, c := range []struct {
+		name string
+		is   *record
+	}{
+		{"not in the book", nil},
+		{"provisional", &record{Device: deviceA, Size: 1}},
+		{"in the trash", &record{Device: deviceA, Size: 1, Certified: true, Trashed: true}},
 	} {
-		if r != nil {
-			must(t, b.change(k, func(record, bool) (record, bool) { return *r, true }))
+		if c.is != nil {
+			must(t, b.change(k, func(record, bool) (record, bool) { return *c.is, true }))
 		}
 		if gone, err := b.retire(k, never); gone || err != nil {
-			t.Errorf("%s: %v, %v", name, gone, err)
+			t.Errorf("%s: %v, %v", c.name, gone, err)
 		}
 	}
 	must(t, b.change(k, func(r record, _ bool) (record, bool) { r.Trashed = false; return r, true }))

@@ -85,7 +85,7 @@ func TestNodeAndItsAdmin(t *testing.T) {
 	addr, err := AdminAddr(dir)
 	must(t, err)
 	for path, want := range map[string]string{
-		"/livez": "[+]node ok", "/readyz": "[+]volume ok", "/metrics": "holdfast_volume_allocated_bytes 1.073741824e+09", "/status": `"state":"serving"`,
+		"/livez": "[+]node ok", "/readyz": "[+]volume ok", "/metrics": "holdfast_volume_allocated_bytes{volume=\"main\"} 1.073741824e+09", "/status": `"state":"serving"`,
 	} {
 		if code, body := get(t, addr, path, addr); code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %.200s", path, code, body)
@@ -96,15 +96,58 @@ func TestNodeAndItsAdmin(t *testing.T) {
 			}
 		}
 	}
-	if code, _ := get(t, addr, "/", addr); code != http.StatusNotFound {
-		t.Errorf("/: %d", code)
+	if code, _ := get(t, addr, "/elsewhere", addr); code != http.StatusNotFound {
+		t.Errorf("/elsewhere: %d", code)
 	}
+	wantVerbose(t, addr)
+	wantForeign(t, addr)
 	n.end()
 	if _, err := Ask(t.Context(), dir); !errors.Is(err, ErrNotRunning) {
 		t.Error("after the end:", err)
 	}
 	if PID(dir) != 0 {
 		t.Error("a node that has ended has a process")
+	}
+}
+
+// wantVerbose reads the lines of all parts, and leaves some out.
+func wantVerbose(t *testing.T, addr string) {
+	t.Helper()
+	_, all := get(t, addr, "/readyz?verbose", addr)
+	for _, want := range []string{"[+]volume ok\n", "[+]network ok", "[+]state serving\n", "[+]volume-main serving\n", "[+]clock-belief ok\n"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is not in %s", want, all)
+		}
+	}
+	if _, some := get(t, addr, "/readyz?verbose&exclude=state&exclude=network", addr); strings.Contains(some, "state") || strings.Contains(some, "network") || !strings.Contains(some, "volume") {
+		t.Error(some)
+	}
+}
+
+// wantForeign asks as the page of another site would.
+func wantForeign(t *testing.T, addr string) {
+	t.Helper()
+	for _, c := range []struct {
+		path, site, mode string
+		want             int
+	}{
+		{"/status", "cross-site", "no-cors", http.StatusForbidden},
+		{"/doctor", "same-site", "navigate", http.StatusForbidden},
+		{"/", "cross-site", "no-cors", http.StatusForbidden},
+		{"/", "cross-site", "navigate", http.StatusOK},
+		{"/status", "none", "navigate", http.StatusOK},
+		{"/", "same-origin", "cors", http.StatusOK},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+c.path, nil)
+		must(t, err)
+		req.Header.Set("Sec-Fetch-Site", c.site)
+		req.Header.Set("Sec-Fetch-Mode", c.mode)
+		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		must(t, err)
+		must(t, resp.Body.Close())
+		if resp.StatusCode != c.want {
+			t.Errorf("%+v: %d", c, resp.StatusCode)
+		}
 	}
 }
 

@@ -11,16 +11,21 @@ import (
 
 	"holdfast/internal/atomicfile"
 	"holdfast/ledger/member"
+	"holdfast/node/audit"
 	"holdfast/store"
 	"holdfast/store/disk"
+	"holdfast/store/pool"
 )
 
 // parts are what a volume holds, opened together and closed together.
 type parts struct {
 	dir    string
-	shelf  *disk.Disk
+	first  *disk.Disk // the main volume, which has book and ledger as well
+	disks  *disks     // the others
+	shelf  *pool.Pool // of all volumes
 	book   *book
 	member *member.Store
+	board  *audit.Board
 
 	users sync.WaitGroup // operations that are using it
 	gone  chan struct{}  // closed when the volume is not there any more
@@ -51,8 +56,10 @@ func (n *Node) openParts(ctx context.Context) (*parts, error) {
 }
 
 func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID) (err error) {
-	p.shelf, err = disk.Open(ctx, disk.Config{Dir: dir, Capacity: n.config.Capacity, Volume: id, Now: n.now, Report: n.meters.report(n.log)})
-	if err != nil {
+	if p.first, err = n.openDisk(ctx, MainVolume, disk.Config{Dir: dir, Capacity: n.config.Capacity, Volume: id}); err != nil {
+		return err
+	}
+	if err := n.openPool(ctx, p); err != nil {
 		return err
 	}
 	if p.book, err = openBook(filepath.Join(dir, bookName), bookHold, n.now); err != nil {
@@ -62,7 +69,56 @@ func (n *Node) fill(ctx context.Context, p *parts, dir string, id disk.VolumeID)
 		Dir: filepath.Join(dir, ledgerName), Operator: n.keys.cert.Operator, Node: n.keys.cert.Node, Vote: n.keys.vote, Now: n.now, Log: n.log,
 		Doubt: n.clock.doubt,
 	})
+	if err != nil {
+		return err
+	}
+	p.board, err = audit.OpenBoard(filepath.Join(dir, boardName), n.auditRules())
 	return err
+}
+
+// reported takes what the shelf of a volume has found out.
+func (n *Node) reported(volume string) func(disk.Event) {
+	count := n.meters.report(n.log, volume)
+	return func(e disk.Event) {
+		count(e)
+		n.spoiled.report(e)
+	}
+}
+
+// openDisk opens one volume's shelf.
+func (n *Node) openDisk(ctx context.Context, name string, c disk.Config) (*disk.Disk, error) {
+	c.Now, c.Report = n.now, n.reported(name)
+	return disk.Open(ctx, c)
+}
+
+// openPool makes one shelf of the main volume and the others. That one of those is not
+// there is no error.
+func (n *Node) openPool(ctx context.Context, p *parts) error {
+	p.shelf = pool.New()
+	if err := p.shelf.Add(pool.Volume{Name: MainVolume, Free: func(u store.Usage) int64 { return freeSpace(p.dir, u) }}); err != nil {
+		return err
+	}
+	if err := p.shelf.Attach(MainVolume, p.first); err != nil {
+		return err
+	}
+	p.disks = &disks{
+		settings: n.volumes, pool: p.shelf, main: p.first, node: n.keys.cert.Node, log: n.log,
+		open: func(ctx context.Context, v VolumeConfig, id disk.VolumeID) (*disk.Disk, error) {
+			return n.openDisk(ctx, v.Name, disk.Config{Dir: v.Path, Capacity: v.Capacity, Volume: id})
+		},
+		back:  n.diskIsBack,
+		there: map[string]*disk.Disk{}, away: map[string]string{},
+	}
+	return p.disks.follow(ctx)
+}
+
+// diskIsBack is called when a volume is there that was not: the book may not know what is
+// on it.
+func (n *Node) diskIsBack() {
+	if n.repairs != nil { // it is nil while the node is being opened, and then runs at once
+		n.repairs.Trigger()
+		n.drains.Trigger()
+	}
 }
 
 // ledgerMade stands on a volume since its ledgers were first opened: from then on a
@@ -108,14 +164,20 @@ func (n *Node) rebuildMember(c member.Config) (*member.Store, error) {
 // close closes whatever is open.
 func (p *parts) close() error {
 	var err error
+	if p.board != nil {
+		err = errors.Join(err, p.board.Close())
+	}
 	if p.member != nil {
 		err = errors.Join(err, p.member.Close())
 	}
 	if p.book != nil {
 		err = errors.Join(err, p.book.close())
 	}
-	if p.shelf != nil {
-		err = errors.Join(err, p.shelf.Close())
+	if p.disks != nil {
+		err = errors.Join(err, p.disks.close())
+	}
+	if p.first != nil {
+		err = errors.Join(err, p.first.Close())
 	}
 	return err
 }

@@ -74,7 +74,7 @@ func (r *releaser) sweepVault(ctx context.Context, vault ident.CID, keys []store
 	if err != nil {
 		return err
 	}
-	verdicts, err := r.ask(ctx, chain.Current(), segmentsOf(keys))
+	verdicts, err := askSegments(ctx, r.witnesses, r.log, chain.Current(), segmentsOf(keys))
 	if err != nil {
 		return err
 	}
@@ -87,10 +87,11 @@ func (r *releaser) follow(ctx context.Context, p *parts, charter ledger.Charter,
 	for _, k := range keys {
 		v := verdicts[k.Segment]
 		switch {
-		case v.certified:
+		case v.certified > 0:
 			certified = append(certified, k.Segment)
 		case !v.locked:
-			if err := r.letGo(ctx, p, charter, k, v); err != nil {
+			err := r.letGo(ctx, p, charter, k, v)
+			if err != nil && !errors.Is(err, store.ErrPaused) { // of its volume, perhaps alone
 				return err
 			}
 		}
@@ -129,7 +130,7 @@ func (r *releaser) letGo(ctx context.Context, p *parts, charter ledger.Charter, 
 
 // verdict is what the members' answers say about one segment.
 type verdict struct {
-	certified bool    // somebody says that a certified entry introduces it
+	certified int     // so many say that a certified entry introduces it
 	locked    bool    // somebody has voted for an entry that introduces it
 	unknown   []int64 // clocks of those who know nothing of it
 }
@@ -144,14 +145,22 @@ func (v verdict) unknownAfter(until int64) (n int) {
 	return n
 }
 
-// ask asks all members of a vault about segments.
-func (r *releaser) ask(ctx context.Context, charter ledger.Charter, segments []ident.CID) (map[ident.CID]verdict, error) {
+// askSegments asks all members of a vault about segments, with a nonce.
+func askSegments(ctx context.Context, who witnesses, log *slog.Logger, charter ledger.Charter, segments []ident.CID) (map[ident.CID]verdict, error) {
 	nonce, err := newNonce()
 	if err != nil {
 		return nil, err
 	}
 	answers := askAll(ctx, charter.Members, func(ctx context.Context, m ledger.Member) (ledger.Segments, error) {
-		return r.askOne(ctx, charter, m, nonce, segments)
+		signed, err := who.at(m.Node).Segments(ctx, charter.ID(), nonce, segments)
+		if err != nil {
+			return ledger.Segments{}, err
+		}
+		a, err := ledger.VerifySegments(signed, charter, m, nonce, segments)
+		if err != nil {
+			log.Warn("a member's answer does not verify", "member", m.Name, "error", err)
+		}
+		return a, err
 	})
 	if len(answers) == 0 {
 		return nil, errSilent
@@ -169,7 +178,7 @@ func tally(a ledger.Segments, verdicts map[ident.CID]verdict) {
 		v := verdicts[st.Segment]
 		switch st.State {
 		case ledger.SegmentCertified:
-			v.certified = true
+			v.certified++
 		case ledger.SegmentLocked:
 			v.locked = true
 		case ledger.SegmentUnknown:
@@ -177,17 +186,4 @@ func tally(a ledger.Segments, verdicts map[ident.CID]verdict) {
 		}
 		verdicts[st.Segment] = v
 	}
-}
-
-// askOne returns a member's verified answer.
-func (r *releaser) askOne(ctx context.Context, charter ledger.Charter, m ledger.Member, nonce [16]byte, segments []ident.CID) (ledger.Segments, error) {
-	signed, err := r.witnesses.at(m.Node).Segments(ctx, charter.ID(), nonce, segments)
-	if err != nil {
-		return ledger.Segments{}, err
-	}
-	a, err := ledger.VerifySegments(signed, charter, m, nonce, segments)
-	if err != nil {
-		r.log.Warn("a member's answer does not verify", "member", m.Name, "error", err)
-	}
-	return a, err
 }

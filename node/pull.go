@@ -24,6 +24,7 @@ type peer interface {
 	Body(ctx context.Context, vault, body ident.CID) ([]byte, error)
 	Released(ctx context.Context, vault ident.CID, from int64, limit int) ([][]byte, error)
 	Cases(ctx context.Context, vault, after ident.CID) ([][]byte, error)
+	Moves(ctx context.Context, vault ident.CID, from ledger.MovesCursor) ([]ledgerrpc.Placement, ledger.MovesCursor, error)
 }
 
 // keeper is this node's own ledgers, which verify whatever they are given.
@@ -37,7 +38,7 @@ var _ peer = (*ledgerrpc.Member)(nil)
 
 // puller catches up with the other members of this node's vaults: lanes with their
 // bodies, the owner's first because charters and devices are in it, then releases,
-// then cases. It is how a member that was away, a new one, and one that misses a
+// then cases, then where shards have moved. It is how a member that was away, a new one, and one that misses a
 // message come to the same state as the others. It needs no vote and gives none; it
 // believes nobody, because everything that it takes proves itself.
 type puller struct {
@@ -54,6 +55,7 @@ type puller struct {
 	ended   time.Time            // the last run
 	due     time.Time            // when the next one begins without hurry
 	cursors map[pullCursor]int64 // which of a member's releases come next
+	waits   map[pullCursor]int   // runs in which a member's moves could not be taken in yet
 }
 
 type pullCursor struct {
@@ -75,7 +77,7 @@ const (
 
 // start makes the loop of a puller whose other fields are filled in.
 func (u *puller) start() *puller {
-	u.cursors = map[pullCursor]int64{}
+	u.cursors, u.waits = map[pullCursor]int64{}, map[pullCursor]int{}
 	u.loop = bg.NewLoop("catch up", pullLook, u.tick, bg.AtOnce(), bg.Log(u.log))
 	return u
 }
@@ -164,7 +166,7 @@ func (u *puller) pullVault(ctx context.Context, vault ident.CID, silent map[iden
 		}
 		charter = next
 	}
-	for _, step := range []func(context.Context, ledger.Charter, ledger.Member) error{t.lanes, t.releases, t.cases} {
+	for _, step := range []func(context.Context, ledger.Charter, ledger.Member) error{t.lanes, t.releases, t.cases, t.moves} {
 		t.fromAll(ctx, charter, func(m ledger.Member) error { return step(ctx, charter, m) })
 	}
 	t.dropKeys(ctx, charter)
@@ -403,4 +405,5 @@ func (u *puller) forget(vaults []ident.CID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	maps.DeleteFunc(u.cursors, func(c pullCursor, _ int64) bool { return !slices.Contains(vaults, c.vault) })
+	maps.DeleteFunc(u.waits, func(c pullCursor, _ int) bool { return !slices.Contains(vaults, c.vault) })
 }

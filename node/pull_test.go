@@ -12,6 +12,7 @@ import (
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
+	"holdfast/p2p/ledgerrpc"
 )
 
 // couple is two members of a vault: one has everything, and the other was away.
@@ -123,6 +124,10 @@ func (deafPeer) Released(context.Context, ident.CID, int64, int) ([][]byte, erro
 
 func (deafPeer) Cases(context.Context, ident.CID, ident.CID) ([][]byte, error) {
 	return nil, errNoAnswer
+}
+
+func (deafPeer) Moves(context.Context, ident.CID, ledger.MovesCursor) ([]ledgerrpc.Placement, ledger.MovesCursor, error) {
+	return nil, ledger.MovesCursor{}, errNoAnswer
 }
 
 // A member that was away comes to the same lanes, and takes nothing twice.

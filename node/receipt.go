@@ -25,7 +25,7 @@ const bookHold = ReceiptHold + 24*time.Hour
 // Receipt implements shardrpc.Session. The promise is on disk, and the shards are
 // looked for once more, before it is signed.
 func (s *session) Receipt(ctx context.Context, nonce shardrpc.Nonce, refs []shardrpc.Ref) (signed ident.Signed, err error) {
-	if err := s.writer(); err != nil {
+	if err := s.writer(nonce); err != nil {
 		return ident.Signed{}, err
 	}
 	refs = sortRefs(refs)
@@ -35,6 +35,9 @@ func (s *session) Receipt(ctx context.Context, nonce shardrpc.Nonce, refs []shar
 		Time: ledger.Millis(now), Until: ledger.Millis(now.Add(ReceiptHold)),
 	}
 	err = s.use(ctx, func(p *parts) error {
+		if err := s.repairs(ctx, p, segmentsIn(refs)...); err != nil {
+			return err
+		}
 		keys, err := s.claim(ctx, p, nonce, refs)
 		if err != nil {
 			return err
@@ -60,6 +63,14 @@ func sortRefs(refs []shardrpc.Ref) []shardrpc.Ref {
 	return slices.Compact(refs)
 }
 
+func segmentsIn(refs []shardrpc.Ref) []ident.CID {
+	out := make([]ident.CID, len(refs))
+	for i, r := range refs {
+		out[i] = r.Segment
+	}
+	return out
+}
+
 // claim checks that the shards were put by this device in this commit. One that is
 // on the shelf and not in the book, because a crash came between, becomes the
 // device's. A later placement, which has no nonce, may name any shard of the vault.
@@ -75,7 +86,7 @@ func (s *session) claim(ctx context.Context, p *parts, nonce shardrpc.Nonce, ref
 		case !known || r.Device.IsZero():
 			info, err := p.shelf.Stat(ctx, key)
 			if err == nil {
-				err = p.book.arrived(key, s.peer, nonce, info.Size, nil)
+				err = p.book.arrived(key, s.device(), nonce, info.Size, nil)
 			}
 			if err != nil {
 				return nil, err

@@ -46,11 +46,7 @@ func renew(c InitConfig) (cert ledger.NodeCertificate, err error) {
 	if old.Operator != c.Operator.Public() {
 		return cert, fmt.Errorf("%w: the node belongs to operator %s", ErrKeyFile, old.Operator)
 	}
-	volume := filepath.Join(c.Dir, volumeName)
-	if _, err := disk.ReadMarker(volume); !errors.Is(err, fs.ErrNotExist) {
-		return cert, errors.Join(fmt.Errorf("%w: %s", ErrVolumeInUse, volume), err)
-	}
-	if err := vacant(volume); err != nil {
+	if err := lost(c.Dir); err != nil {
 		return cert, err
 	}
 	if err := retire(c.Dir, old); err != nil {

@@ -20,7 +20,7 @@ func (s *session) key(r shardrpc.Ref) store.Key {
 
 // Put implements shardrpc.Session.
 func (s *session) Put(ctx context.Context, nonce shardrpc.Nonce, index int, descriptor []byte, row io.Reader) error {
-	if err := s.writer(); err != nil {
+	if err := s.writer(nonce); err != nil {
 		return err
 	}
 	key := s.key(shardrpc.Ref{Segment: ident.SumDagCBOR(descriptor), Index: index})
@@ -29,8 +29,16 @@ func (s *session) Put(ctx context.Context, nonce shardrpc.Nonce, index int, desc
 		return err
 	}
 	size := d.RowSize()
+	row, done, err := s.receiving(ctx, s.putClass(nonce), row)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return s.use(ctx, func(p *parts) error {
 		if err := p.unburied(key); err != nil {
+			return err
+		}
+		if err := s.repairs(ctx, p, key.Segment); err != nil {
 			return err
 		}
 		release, err := s.reserve(p, key, size)
@@ -48,7 +56,10 @@ func (s *session) Put(ctx context.Context, nonce shardrpc.Nonce, index int, desc
 			return err
 		}
 		s.stamp.meters.stored.Add(float64(size))
-		return p.book.arrived(key, s.peer, nonce, size, func() error { return p.recalled(ctx, key) })
+		if err := p.book.arrived(key, s.device(), nonce, size, func() error { return p.recalled(ctx, key) }); err != nil || !s.steward() {
+			return err
+		}
+		return p.book.certified(s.vault, []ident.CID{key.Segment})
 	})
 }
 
@@ -64,20 +75,33 @@ func (p *parts) unburied(key store.Key) error {
 
 // recalled makes sure that a shard which was put is not in the trash.
 func (p *parts) recalled(ctx context.Context, key store.Key) error {
-	if err := p.shelf.Recall(ctx, key); !errors.Is(err, store.ErrNotFound) {
-		return err
+	err := p.shelf.Recall(ctx, key)
+	if errors.Is(err, store.ErrPaused) {
+		// It may be in the trash of a volume that is away. It is on the shelf all the same.
+		_, err = p.shelf.Stat(ctx, key)
 	}
-	return nil // the put has taken it out
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // the put has taken it out
+	}
+	return err
 }
 
-// reserve sets a part of the quotas aside. What is put again takes nothing.
+// reserve sets a part of the quotas aside. What is put again takes nothing, and is taken
+// whatever the operator has said since.
 func (s *session) reserve(p *parts, key store.Key, size int64) (release func(), err error) {
-	if r, known, err := p.book.get(key); err != nil {
+	of := account{s.vault, s.device()}
+	r, known, err := p.book.get(key)
+	if err != nil {
 		return nil, err
-	} else if known && r.Device == s.peer {
-		size = 0
 	}
-	return p.book.reserve(account{s.vault, s.peer}, size, s.grant.Quota, s.vaultQuota)
+	if known && (s.steward() || r.Device == s.peer) {
+		return p.book.reserve(of, 0, s.grant.Quota, 0)
+	}
+	most, err := s.orders.quota(s.vault)
+	if err != nil {
+		return nil, err
+	}
+	return p.book.reserve(of, size, s.grant.Quota, most)
 }
 
 // untilGone ends a stream when the volume that it is for goes away.
@@ -97,24 +121,37 @@ func (r untilGone) Read(p []byte) (int, error) {
 
 // Get implements shardrpc.Session.
 func (s *session) Get(ctx context.Context, ref shardrpc.Ref) (shardrpc.Payload, error) {
+	slow, done, err := s.sending(ctx, s.getClass())
+	if err != nil {
+		return nil, err
+	}
 	var shard store.Shard
-	err := s.use(ctx, func(p *parts) (err error) {
+	err = s.use(ctx, func(p *parts) (err error) {
 		shard, err = p.shelf.Open(ctx, s.key(ref))
 		return err
 	})
-	switch {
-	case err == nil:
-		return payload{shard, s.stamp.meters}, nil
-	case shard != nil:
-		return nil, errors.Join(err, shard.Close())
+	if err == nil {
+		return payload{shard, s.stamp.meters, slow, done}, nil
+	}
+	done()
+	if shard != nil {
+		err = errors.Join(err, shard.Close())
 	}
 	return nil, err
 }
 
-// payload counts what is served.
+// payload counts what is served, and keeps it within the limits.
 type payload struct {
 	store.Shard
 	meters *meters
+	slow   func(w io.Writer) io.Writer
+	done   func() // of the transfer
+}
+
+// Close implements shardrpc.Payload.
+func (p payload) Close() error {
+	p.done()
+	return p.Shard.Close()
 }
 
 // Size implements shardrpc.Payload.
@@ -122,7 +159,7 @@ func (p payload) Size() int64 { return p.Info().Size }
 
 // WriteTo implements shardrpc.Payload.
 func (p payload) WriteTo(w io.Writer) (int64, error) {
-	n, err := p.Shard.WriteTo(w)
+	n, err := p.Shard.WriteTo(p.slow(w))
 	p.meters.served.Add(float64(n))
 	return n, err
 }
@@ -134,7 +171,8 @@ func (s *session) Slice(ctx context.Context, ref shardrpc.Ref, w io.Writer, off,
 		return err
 	}
 	defer shard.Close()
-	err = shard.(payload).Slice(w, off, n)
+	p := shard.(payload)
+	err = p.Slice(p.slow(w), off, n)
 	if err == nil {
 		s.stamp.meters.served.Add(float64(n))
 	}
@@ -176,8 +214,8 @@ func (s *session) Info(ctx context.Context, devices ...ident.PublicKey) (info sh
 	err = s.use(ctx, func(p *parts) error {
 		u, err := p.shelf.Usage(ctx)
 		info = shardrpc.Info{
-			Capacity: u.Capacity, Free: freeSpace(p.dir, u), Quota: s.grant.Quota,
-			Used: p.book.used(s.vault, s.peer).Bytes, Network: s.keys.cert.Network, Clock: s.stamp.now(),
+			Capacity: u.Capacity, Free: p.shelf.Room(ctx), Quota: s.grant.Quota,
+			Used: p.book.used(s.vault, s.device()).Bytes, Network: s.keys.cert.Network, Clock: s.stamp.now(),
 		}
 		for _, d := range devices {
 			info.Charged = append(info.Charged, p.book.used(s.vault, d).Bytes)

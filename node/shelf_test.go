@@ -58,7 +58,7 @@ func TestDeviceQuota(t *testing.T) {
 func TestVaultQuota(t *testing.T) {
 	b := newBench(t, 4)
 	g := segment(t, 400_000, 1)
-	b.shelf.vaultQuota = int64(len(g.Rows[0]))
+	b.shelf.orders = testOrders(Config{VaultQuota: int64(len(g.Rows[0]))}, b.clock.now)
 	b.mustPut(b.session(), g, 0)
 	key, cred := b.device("another", ledger.Append)
 	s, err := b.open(key.Public(), cred)

@@ -15,12 +15,15 @@ func freeSpace(dir string, u store.Usage) int64 {
 	return max(0, min(u.Capacity-u.Used, freeOnDisk(dir)-spared))
 }
 
-// space is what the node tells others; nothing while the volume is not there.
+// space is what the node tells others; nothing while the volume is not there, or nothing
+// new is taken.
 func (n *Node) space() (free int64) {
+	if !n.orders.takes() {
+		return 0
+	}
 	err := n.volume.use(context.Background(), func(p *parts) error {
-		u, err := p.shelf.Usage(context.Background())
-		free = freeSpace(p.dir, u)
-		return err
+		free = p.shelf.Room(context.Background())
+		return nil
 	})
 	if err != nil {
 		return 0

@@ -10,7 +10,8 @@ import (
 	"holdfast/store"
 )
 
-// volume is the disk that a node offers. It can go away under the running node: not
+// volume is the main disk that a node offers, and with it the others, which are closed
+// while it is away. It can go away under the running node: not
 // mounted any more, broken, emptied. Then it is paused: its parts are closed, every
 // use is refused with store.ErrPaused, and nothing is made in its place. When the
 // same volume is back it is opened again.
@@ -56,7 +57,7 @@ func (v *volume) use(ctx context.Context, f func(p *parts) error) error {
 	}
 	defer p.users.Done()
 	err = f(p)
-	if gone := p.shelf.Check(context.WithoutCancel(ctx)); errors.Is(gone, store.ErrPaused) {
+	if gone := p.first.Check(context.WithoutCancel(ctx)); errors.Is(gone, store.ErrPaused) {
 		v.pause(p, gone)
 		return gone
 	}
@@ -76,7 +77,7 @@ func (v *volume) enter(ctx context.Context) (*parts, error) {
 	if p == nil {
 		return nil, why
 	}
-	if err := p.shelf.Check(ctx); err != nil {
+	if err := p.first.Check(ctx); err != nil {
 		p.users.Done()
 		if errors.Is(err, store.ErrPaused) {
 			v.pause(p, err)
@@ -123,7 +124,7 @@ func (v *volume) watch(ctx context.Context) error {
 		return nil
 	}
 	if there {
-		if err := v.use(ctx, func(*parts) error { return nil }); !errors.Is(err, store.ErrPaused) {
+		if err := v.use(ctx, func(p *parts) error { return p.disks.follow(ctx) }); !errors.Is(err, store.ErrPaused) {
 			return err
 		}
 		return nil

@@ -1,0 +1,225 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"holdfast/internal/bg"
+	"holdfast/internal/ident"
+	"holdfast/ledger"
+	"holdfast/p2p/ledgerrpc"
+)
+
+// drainer follows how a node that drains is emptied. It moves nothing itself: the vaults'
+// stewards do that, because the node announces that it drains. It ends with a receipt:
+// signed words of a quorum of each vault's members that nothing is left here.
+type drainer struct {
+	dir      string
+	keys     keyring
+	volume   *volume
+	charters *charters
+	at       func(node ident.PublicKey) ledgerrpc.Counter
+	intent   func() intent
+	now      clock
+	log      *slog.Logger
+	loop     *bg.Loop
+
+	mu       sync.Mutex
+	progress *DrainStatus // nil while the node does not drain
+}
+
+// drainEvery is how often it is looked how much is left.
+const drainEvery = 2 * time.Second
+
+// DrainStatus is how far a node is that gives away what it holds.
+type DrainStatus struct {
+	Since   time.Time    `json:"since"`
+	Of      int64        `json:"of"`     // shards that were here when this run of the node began to count
+	Shards  int64        `json:"shards"` // that still count as held here
+	Bytes   int64        `json:"bytes"`
+	Vaults  []DrainVault `json:"vaults"`
+	Voting  int          `json:"voting"` // vaults in which the node still votes: that does not move
+	Done    bool         `json:"done"`
+	Receipt string       `json:"receipt,omitempty"` // file
+}
+
+// DrainVault is one vault of which something is, or was, here.
+type DrainVault struct {
+	Vault  string `json:"vault"`
+	Shards int64  `json:"shards"`
+	Bytes  int64  `json:"bytes"`
+	Empty  bool   `json:"empty"` // a quorum of the members has signed so
+	Waits  string `json:"waits,omitempty"`
+
+	id    ident.CID
+	chain ledger.Chain
+	words []ident.Signed
+}
+
+func (d *drainer) start() *drainer {
+	d.loop = bg.NewLoop("follow the drain", drainEvery, d.run, bg.Log(d.log))
+	return d
+}
+
+// status is nil while the node does not drain.
+func (d *drainer) status() *DrainStatus {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.progress
+}
+
+func (d *drainer) set(s *DrainStatus) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.progress = s
+}
+
+// run looks once how much is left, and writes the receipt when it is nothing.
+func (d *drainer) run(ctx context.Context) error {
+	since := d.intent().Draining
+	before := d.status()
+	switch {
+	case since.IsZero():
+		d.set(nil)
+		return nil
+	case before != nil && before.Done && before.Since.Equal(since), d.volume.paused() != nil:
+		return nil
+	}
+	s := &DrainStatus{Since: since}
+	vaults, err := d.vaults(ctx, before)
+	if err != nil {
+		return err
+	}
+	empty := true
+	for _, v := range vaults {
+		if err := d.ask(ctx, &v); err != nil {
+			v.Waits = err.Error()
+		}
+		s.Shards, s.Bytes, empty = s.Shards+v.Shards, s.Bytes+v.Bytes, empty && v.Empty
+		if _, votes := v.chain.Current().MemberByNode(d.keys.cert.Node); votes {
+			s.Voting++
+		}
+		s.Vaults = append(s.Vaults, v)
+	}
+	s.Of = s.Shards
+	if before != nil {
+		s.Of = max(s.Of, before.Of)
+	}
+	if empty {
+		if s.Receipt, err = d.finish(s); err != nil {
+			return err
+		}
+		s.Done = true
+		d.log.Info("nothing that counts is left here", "receipt", s.Receipt)
+	}
+	d.set(s)
+	return nil
+}
+
+// vaults are those of which something is here, and those that were emptied meanwhile.
+func (d *drainer) vaults(ctx context.Context, before *DrainStatus) ([]DrainVault, error) {
+	all := map[ident.CID]bool{}
+	if before != nil {
+		for _, v := range before.Vaults {
+			all[v.id] = true
+		}
+	}
+	err := d.volume.use(ctx, func(p *parts) error {
+		for vault := range p.book.vaultUsage() {
+			all[vault] = true
+		}
+		for _, vault := range p.member.All() {
+			all[vault] = true
+		}
+		return nil
+	})
+	var out []DrainVault
+	for _, vault := range slices.SortedFunc(maps.Keys(all), ident.CID.Compare) {
+		out = append(out, DrainVault{Vault: vault.String(), id: vault})
+	}
+	return out, err
+}
+
+// ask has the members of a vault say what is left. Where this node's own ledger counts
+// shards here, that is answer enough.
+func (d *drainer) ask(ctx context.Context, v *DrainVault) (err error) {
+	if v.chain, err = d.charters.newest(ctx, v.id); err != nil {
+		v.chain, _ = d.charters.remembered(ctx, v.id)
+		if v.chain.IsZero() {
+			return err
+		}
+	}
+	if err := d.own(ctx, v); err != nil || v.Shards > 0 {
+		return err
+	}
+	nonce, err := newNonce()
+	if err != nil {
+		return err
+	}
+	charter := v.chain.Current()
+	type word struct {
+		signed ident.Signed
+		held   ledger.Held
+	}
+	var words []ledger.Held
+	for _, a := range askAll(ctx, charter.Members, func(ctx context.Context, m ledger.Member) (word, error) {
+		signed, err := d.at(m.Node).Held(ctx, v.id, nonce, d.keys.cert.Node)
+		if err != nil {
+			return word{}, err
+		}
+		held, err := ledger.VerifyHeld(signed, charter, m, d.keys.cert.Node)
+		if err == nil && held.Nonce != nonce {
+			err = ledger.ErrMismatch
+		}
+		return word{signed, held}, err
+	}) {
+		words = append(words, a.what.held)
+		v.words = append(v.words, a.what.signed)
+		v.Shards, v.Bytes = max(v.Shards, a.what.held.Shards), max(v.Bytes, a.what.held.Bytes)
+	}
+	if v.Empty = ledger.Emptied(charter, words); !v.Empty {
+		v.Waits = fmt.Sprintf("%d of %d members answer, %d must say that nothing is left", len(words), len(charter.Members), charter.Quorum())
+		return nil
+	}
+	v.Shards, v.Bytes = 0, 0
+	return nil
+}
+
+// own counts what this node's own ledger places here, if it has one.
+func (d *drainer) own(ctx context.Context, v *DrainVault) error {
+	return d.volume.use(ctx, func(p *parts) error {
+		if !slices.Contains(p.member.All(), v.id) {
+			return nil
+		}
+		m, err := p.member.Custody(v.id)
+		if err != nil {
+			return err
+		}
+		held := m.Held()
+		for _, number := range m.Of(d.keys.cert.Node) {
+			v.Shards += held[number].Shards
+			v.Bytes += held[number].Bytes
+		}
+		return nil
+	})
+}
+
+// finish writes the receipt, and returns its file.
+func (d *drainer) finish(s *DrainStatus) (string, error) {
+	r := DrainReceipt{V: 1, Node: d.keys.cert.Node.String(), Operator: d.keys.cert.Operator.String(), Network: d.keys.cert.Network, Since: s.Since, Time: d.now().UTC()}
+	for _, v := range s.Vaults {
+		one, err := drained(v)
+		if err != nil {
+			return "", err
+		}
+		r.Vaults = append(r.Vaults, one)
+	}
+	path := filepath.Join(d.dir, receiptsName, fmt.Sprintf("drain-%s.json", s.Since.UTC().Format("20060102T150405Z")))
+	return path, r.write(path)
+}

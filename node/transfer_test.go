@@ -1,0 +1,53 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"holdfast/internal/ident"
+	"holdfast/p2p/rpc"
+	"holdfast/p2p/shardrpc"
+)
+
+// oneAnswer is a holder that says one thing to everybody.
+type oneAnswer struct {
+	shardrpc.Holder
+	err error
+}
+
+func (a oneAnswer) Put(context.Context, shardrpc.Nonce, int, []byte, []byte) error { return a.err }
+
+func (a oneAnswer) Get(context.Context, shardrpc.Ref, ident.CID, int64, []byte) ([]byte, error) {
+	return nil, a.err
+}
+
+// What a node owes is counted for or against it; what it cannot help is not.
+func TestTransfersAreJudged(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want []bool // of a put and of a get
+	}{
+		{"it goes well", nil, []bool{true, true}},
+		{"other bytes came", shardrpc.ErrLied, []bool{false, false}},
+		{"no room after all", shardrpc.ErrFull, []bool{false, false}},
+		{"it is not there", shardrpc.ErrNotFound, []bool{false, false}},
+		{"the volume is away", shardrpc.ErrPaused, nil},
+		{"too much at once", rpc.ErrBusy, nil},
+		{"nobody answers", context.DeadlineExceeded, nil},
+		{"the quota is used up", shardrpc.ErrQuota, nil},
+	} {
+		var told []bool
+		l := limited{oneAnswer{err: c.err}, newThrottle(nil, time.Now), classRepair, func(_ context.Context, good bool) { told = append(told, good) }}
+		put := l.Put(t.Context(), shardrpc.Nonce{}, 0, nil, []byte("row"))
+		_, get := l.Get(t.Context(), shardrpc.Ref{}, ident.CID{}, 3, nil)
+		if !errors.Is(put, c.err) || !errors.Is(get, c.err) {
+			t.Errorf("%s: %v, %v", c.name, put, get)
+		}
+		if len(told) != len(c.want) || len(told) > 0 && (told[0] != c.want[0] || told[1] != c.want[1]) {
+			t.Errorf("%s: %v is told", c.name, told)
+		}
+	}
+}
