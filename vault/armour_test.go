@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"holdfast/internal/armour"
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
@@ -32,7 +33,7 @@ func requestText(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := armour(labelRequest, signed)
+	text, err := armour.Encode(labelRequest, signed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestSpoiltTexts(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "long")
-	if err := os.WriteFile(path, []byte(strings.Repeat("x", maxArmour+1)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Repeat("x", armour.MaxText+1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadInvite(path); !errors.Is(err, ErrArmour) {
@@ -110,7 +111,7 @@ func FuzzInvite(f *testing.F) {
 			t.Fatalf("accepted %+v", i)
 		}
 		var s ident.Signed
-		if unarmour(labelRequest, text, &s) == nil {
+		if armour.Decode(labelRequest, text, &s) == nil {
 			_, _ = ledger.VerifyJoinRequest(s)
 		}
 	})

@@ -73,7 +73,8 @@ type Result struct {
 	Snapshot   snapshot.Snapshot
 	Unread     []snapshot.Unread
 	Durability Durability
-	Segments   int // that this run introduced, those of its checkpoints included
+	Law        []string // who holds more of its last entry than may be lost together, a line each
+	Segments   int      // that this run introduced, those of its checkpoints included
 }
 
 // ID is the snapshot's name.
@@ -104,6 +105,7 @@ func (s *Session) Begin(ctx context.Context) (Standing, error) {
 	if err := s.allowed(); err != nil {
 		return st, err
 	}
+	s.learnWeights(ctx)
 	return st, s.resume(ctx)
 }
 

@@ -157,7 +157,7 @@ func (s *Session) judge(seg index.Segment, c object.SegmentCheck, h *Health) {
 		switch {
 		case sh.Err == nil:
 			good++
-			held[s.operatorOf(seg, sh.Node)]++
+			held[s.operatorOf(sh.Node)]++
 		case sh.Node.IsZero():
 			h.Unplaced++
 		case len(h.Bad) < maxListed:
@@ -199,29 +199,6 @@ func mayLose(held map[ident.PublicKey]int, k int) int {
 		left -= counts[i]
 	}
 	return may
-}
-
-// operatorOf returns whose node it is, by the certificates in the entry that placed
-// the shard, or the node itself if that is not known.
-func (s *Session) operatorOf(seg index.Segment, node ident.PublicKey) ident.PublicKey {
-	if m, ok := s.charter.MemberByNode(node); ok {
-		return m.Operator
-	}
-	if operator, ok := s.operators[node]; ok {
-		return operator
-	}
-	return node
-}
-
-// nameOf returns the name of the operator whose node it is, if the charter has it.
-func (s *Session) nameOf(node ident.PublicKey) string {
-	m, ok := s.charter.MemberByNode(node)
-	if !ok {
-		if m, ok = s.charter.Member(s.operators[node]); !ok {
-			return node.Short()
-		}
-	}
-	return m.Name
 }
 
 // checkTrees walks every snapshot and looks up every chunk of every file.

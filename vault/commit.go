@@ -42,10 +42,11 @@ type commit struct {
 // was begun.
 type round struct {
 	*Session
-	nonce shardrpc.Nonce
-	found []p2p.Node
-	nodes map[ident.PublicKey]nodeOf
-	next  object.Next
+	nonce  shardrpc.Nonce
+	found  []p2p.Node
+	nodes  map[ident.PublicKey]nodeOf
+	placer *placer
+	next   object.Next
 }
 
 // nodeOf is what a commit has to know of a holder.
@@ -105,7 +106,8 @@ func (s *Session) newRound(nodes []p2p.Node) (*round, error) {
 	for _, n := range nodes {
 		r.nodes[n.Certificate.Node] = nodeOf{n.Certificate, n.Signed}
 	}
-	r.next = object.Next{Nonce: r.nonce, Placer: s.newPlacer(r.nonce, nodes), CheckReceipt: r.checkReceipt}
+	r.placer = s.newPlacer(r.nonce, nodes)
+	r.next = object.Next{Nonce: r.nonce, Placer: r.placer, CheckReceipt: r.checkReceipt}
 	return r, nil
 }
 
@@ -155,8 +157,16 @@ func (c *commit) finish(ctx context.Context, snap snapshot.Snapshot) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	r := Result{Final: final, Snapshot: p.snap, Durability: c.durability(c.open, p.done), Segments: c.own + len(p.done.Segments)}
+	r := Result{Final: final, Snapshot: p.snap, Durability: c.durability(c.open, p.done), Law: c.open.law(placedAt(p.done)), Segments: c.own + len(p.done.Segments)}
 	return r, c.takeOwn(final.Link, p.body, p.done)
+}
+
+// placedAt lists who holds the shards of each segment of a commit.
+func placedAt(done object.Commit) (out [][]ident.PublicKey) {
+	for _, seg := range done.Segments {
+		out = append(out, seg.Nodes)
+	}
+	return out
 }
 
 // prepare makes the snapshot, places the metadata segment and collects the receipts.

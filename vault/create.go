@@ -51,8 +51,9 @@ type Plan struct {
 	Network  string
 	Code     erasure.Code
 	Members  []ledger.Member
-	Admitted int  // further operators who may hold shards
-	Thin     bool // fewer operators than shards: some hold more than one
+	Admitted int      // further operators who may hold shards
+	Thin     bool     // fewer operators than shards: some hold more than one
+	Law      []string // who would hold more shards of a segment than may be lost together, a line each
 
 	Guardians []guardian.Public
 	Threshold int // how many of them recover the key, and approve
@@ -205,11 +206,12 @@ func (n *newVault) pickMembers(byOperator map[ident.PublicKey][]p2p.Node) {
 	for _, nodes := range byOperator {
 		for _, node := range nodes {
 			c := node.Certificate
-			candidates = append(candidates, placement.Candidate{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Space: max(node.Space, 1)})
+			candidates = append(candidates, placement.Candidate{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Space: max(node.Space, 1), Weight: placement.Full})
 			certs = append(certs, c)
 		}
 	}
 	want := min(len(byOperator), maxOperators)
+	n.plan.Law = foreseen(n.plan.Code, seed, candidates)
 	chosen, _ := placement.Choose(seed, 0, erasure.Code{K: 1, N: max(want, 2)}, candidates)
 	taken := map[ident.PublicKey]bool{}
 	for _, i := range chosen {
@@ -228,6 +230,18 @@ func (n *newVault) pickMembers(byOperator map[ident.PublicKey][]p2p.Node) {
 	}
 	slices.SortFunc(n.charter.Admitted, ident.PublicKey.Compare)
 	n.plan.Admitted = len(n.charter.Admitted)
+}
+
+// foreseen says who will hold too much of a segment, by placing one.
+func foreseen(code erasure.Code, seed [32]byte, candidates []placement.Candidate) []string {
+	chosen, _ := placement.Choose(seed, 0, code, candidates) // gaps are told of by Thin, and by each commit
+	nodes := make([]ident.PublicKey, len(chosen))
+	for shard, i := range chosen {
+		if i != placement.None {
+			nodes[shard] = candidates[i].Node
+		}
+	}
+	return breaches(code, candidates, [][]ident.PublicKey{nodes})
 }
 
 // askKeys asks the members for vote keys that are for this vault alone. One that gives

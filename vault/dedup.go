@@ -68,13 +68,7 @@ func (c *commit) use(segment ident.CID) bool {
 // are operators enough for all n now: what they hold is sent again, so that the same
 // command completes what it could not complete before.
 func (c *commit) findThin() {
-	operators := map[ident.PublicKey]bool{}
-	for _, n := range c.open.nodes {
-		if c.charter.Admits(n.cert.Operator) {
-			operators[n.cert.Operator] = true
-		}
-	}
-	if len(operators)*c.share() < c.charter.Coded().N {
+	if c.open.placer.takers()*c.share() < c.charter.Coded().N {
 		return
 	}
 	c.thin = map[ident.CID]bool{}

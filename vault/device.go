@@ -130,7 +130,7 @@ func (s *Session) FindDevice(ref string) (Device, error) {
 	return Device{}, fmt.Errorf("%w: %s", ErrManyDevices, ref)
 }
 
-// minKeyPrefix is the shortest beginning of a key that names a device.
+// minKeyPrefix is the shortest beginning of a key that names somebody.
 const minKeyPrefix = 6
 
 // Revoked is what came of a revocation.

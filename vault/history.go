@@ -35,6 +35,7 @@ type history struct {
 	sealed []byte                           // this device's keys, of its newest enrolment that was read; nil once taken
 
 	introduced introductions
+	holders    *holders   // of all that the bodies name, and of later placements
 	newest     ledger.Set // the reference set that was resolved last
 	unwritten  int        // entries that are not in the summary on disk, or not all of it
 }
@@ -49,7 +50,7 @@ func newHistory(dir string) *history {
 	return &history{
 		dir: dir, lanes: map[ident.PublicKey][]Link{}, signed: map[ident.PublicKey]ident.Signed{},
 		grants: map[ident.PublicKey]ledger.Grant{}, gone: map[ident.PublicKey]bool{},
-		introduced: newIntroductions(),
+		introduced: newIntroductions(), holders: newHolders(),
 	}
 }
 
@@ -63,8 +64,9 @@ func (h *history) introduce(entry ident.CID, segs []index.Segment) {
 	if _, known := h.introduced.entries[entry]; known {
 		return
 	}
-	h.introduced.put(entry, segs)
-	h.unwritten++
+	if h.introduced.put(entry, segs) == nil { // else its body is read again
+		h.unwritten++
+	}
 }
 
 func (h *history) height(lane ident.PublicKey) int64 { return int64(len(h.lanes[lane])) }

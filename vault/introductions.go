@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"holdfast/erasure"
 	"holdfast/internal/ident"
 	"holdfast/vault/index"
 )
@@ -17,9 +18,10 @@ type introductions struct {
 	entries map[ident.CID]introduced
 }
 
-// introduced is the rows of one entry's segments.
+// introduced is the rows of one entry's segments: what is counted of them, and where the
+// entry's body has put their shards.
 //
-// SPEC: row = segment (32) || shards (1) || number of a node (4), for each shard
+// SPEC: row = segment (32) || size (8) || k (1) || shards (1) || number of a node (4), for each shard
 type introduced struct {
 	rows  []byte // never changed in place
 	count int
@@ -27,7 +29,7 @@ type introduced struct {
 }
 
 const (
-	segmentRow    = 32 + 1
+	segmentRow    = 32 + 8 + 1 + 1
 	placementSize = 4
 	nobody        = ^uint32(0) // holds a shard
 )
@@ -46,21 +48,52 @@ func (x *introductions) number(node ident.PublicKey) uint32 {
 	return n
 }
 
-// put notes what an entry introduces, at least one segment.
-func (x *introductions) put(entry ident.CID, segs []index.Segment) {
+// put notes what an entry introduces, at least one segment, each with its descriptor.
+func (x *introductions) put(entry ident.CID, segs []index.Segment) error {
 	in := introduced{count: len(segs)}
 	for i, seg := range segs {
+		d, err := erasure.ParseDescriptor(seg.Descriptor)
+		if err != nil {
+			return err
+		}
 		if i == 0 {
 			in.first = seg.Number
 		}
 		hash := seg.CID.Hash()
-		in.rows = append(append(in.rows, hash[:]...), byte(len(seg.Nodes)))
+		in.rows = append(in.rows, hash[:]...)
+		in.rows = binary.LittleEndian.AppendUint64(in.rows, d.Size)
+		in.rows = append(in.rows, byte(d.K), byte(len(seg.Nodes)))
 		for _, node := range seg.Nodes {
 			in.rows = binary.LittleEndian.AppendUint32(in.rows, x.number(node))
 		}
 	}
 	in.rows = slices.Clip(in.rows)
 	x.entries[entry] = in
+	return nil
+}
+
+// placedRow is the row of one segment.
+type placedRow struct {
+	segment ident.CID
+	size    int64
+	k       int
+	nodes   []byte // numbers of placementSize bytes
+}
+
+// next cuts the first row off rows, which are whole.
+func nextRow(rows []byte) (placedRow, []byte) {
+	end := segmentRow + int(rows[segmentRow-1])*placementSize
+	return placedRow{
+		segment: ident.NewCID(ident.DagCBOR, [32]byte(rows[:32])), size: int64(binary.LittleEndian.Uint64(rows[32:])),
+		k: int(rows[40]), nodes: rows[segmentRow:end],
+	}, rows[end:]
+}
+
+func (r placedRow) shards() int { return len(r.nodes) / placementSize }
+
+// at returns the number of the node that a shard was given to.
+func (r placedRow) at(shard int) uint32 {
+	return binary.LittleEndian.Uint32(r.nodes[shard*placementSize:])
 }
 
 // get returns what an entry introduces; false if it is not known.
@@ -70,18 +103,18 @@ func (x *introductions) get(l Link) ([]index.Segment, bool) {
 		return nil, false
 	}
 	out := make([]index.Segment, in.count)
-	row := in.rows
+	rows := in.rows
 	for i := range out {
+		var row placedRow
+		row, rows = nextRow(rows)
 		seg := index.Segment{
-			CID: ident.NewCID(ident.DagCBOR, [32]byte(row[:32])), Lane: l.Entry.Lane, Entry: l.CID, Number: in.first + int64(i),
-			Nodes: make([]ident.PublicKey, row[32]), Meta: i == in.count-1,
+			CID: row.segment, Lane: l.Entry.Lane, Entry: l.CID, Number: in.first + int64(i),
+			Nodes: make([]ident.PublicKey, row.shards()), Meta: i == in.count-1,
 		}
-		row = row[segmentRow:]
 		for shard := range seg.Nodes {
-			if n := binary.LittleEndian.Uint32(row); n != nobody {
+			if n := row.at(shard); n != nobody {
 				seg.Nodes[shard] = x.nodes[n]
 			}
-			row = row[placementSize:]
 		}
 		out[i] = seg
 	}
@@ -96,7 +129,7 @@ func takeRows(p []byte, count int, nodes int) (rows, rest []byte, err error) {
 		if len(rest) < segmentRow {
 			return nil, nil, errSummary
 		}
-		shards := int(rest[32])
+		shards := int(rest[segmentRow-1])
 		rest = rest[segmentRow:]
 		if len(rest) < shards*placementSize {
 			return nil, nil, errSummary

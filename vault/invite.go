@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"holdfast/internal/armour"
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 )
@@ -37,12 +38,12 @@ func (i Invite) Rights() ledger.Rights   { return i.grant.Rights }
 // Text is the invitation as it is handed over.
 func (i Invite) Text() ([]byte, error) {
 	i.V = inviteVersion
-	return armour(labelInvite, i)
+	return armour.Encode(labelInvite, i)
 }
 
 // ReadInvite reads an invitation and verifies what its vault's owner has signed.
 func ReadInvite(path string) (Invite, error) {
-	text, err := readArmour(path)
+	text, err := armour.ReadFile(path)
 	if err != nil {
 		return Invite{}, fmt.Errorf("read invitation: %w", err)
 	}
@@ -55,7 +56,7 @@ func ReadInvite(path string) (Invite, error) {
 
 func parseInvite(text []byte) (Invite, error) {
 	var i Invite
-	err := unarmour(labelInvite, text, &i)
+	err := armour.Decode(labelInvite, text, &i)
 	if err == nil && i.V != inviteVersion {
 		err = fmt.Errorf("%w: version %d is not known", ErrArmour, i.V)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"holdfast/internal/armour"
 	"holdfast/internal/atomicfile"
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
@@ -48,7 +49,7 @@ func (h Home) Request(name, device string, o Options) (text []byte, key ident.Pu
 		Name: shorten(device), Index: index.Recipient().String(), Created: ledger.Millis(o.fill().Now()),
 	})
 	if err == nil {
-		text, err = armour(labelRequest, signed)
+		text, err = armour.Encode(labelRequest, signed)
 	}
 	if err == nil {
 		err = h.keepPending(name, private, index)
@@ -110,12 +111,12 @@ func (h Home) takePending(device ident.PublicKey) (name string, p Profile, err e
 
 // ReadRequest reads the file with which a machine asks to be enrolled.
 func ReadRequest(path string) (ledger.JoinRequest, error) {
-	text, err := readArmour(path)
+	text, err := armour.ReadFile(path)
 	if err != nil {
 		return ledger.JoinRequest{}, fmt.Errorf("read join request: %w", err)
 	}
 	var s ident.Signed
-	if err := unarmour(labelRequest, text, &s); err != nil {
+	if err := armour.Decode(labelRequest, text, &s); err != nil {
 		return ledger.JoinRequest{}, fmt.Errorf("read join request: %w", err)
 	}
 	r, err := ledger.VerifyJoinRequest(s)

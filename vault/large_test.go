@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/erasure"
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
@@ -25,11 +26,9 @@ func largeHistory(v *ledgertest.Vault, entries int) *history {
 		nodes[i] = ledgertest.Key("large node " + string(rune('a'+i))).Public()
 	}
 	hash := func(kind byte, n int) ident.CID {
-		var sum [32]byte
-		sum[0] = kind
-		binary.LittleEndian.PutUint64(sum[1:], uint64(n))
-		return ident.NewCID(ident.DagCBOR, sum)
+		return ident.SumDagCBOR(binary.LittleEndian.AppendUint64([]byte{kind}, uint64(n)))
 	}
+	descriptor := largeDescriptor()
 	for lane := range 10 {
 		key := ledgertest.Key("large lane " + string(rune('a'+lane))).Public()
 		prev := ident.CID{}
@@ -40,7 +39,7 @@ func largeHistory(v *ledgertest.Vault, entries int) *history {
 			}}
 			segs := make([]index.Segment, 10)
 			for j := range segs {
-				segs[j] = index.Segment{CID: hash(3, n*10+j), Lane: key, Entry: l.CID, Number: int64(i*10 + j), Nodes: nodes, Meta: j == 9}
+				segs[j] = index.Segment{CID: hash(3, n*10+j), Lane: key, Entry: l.CID, Number: int64(i*10 + j), Descriptor: descriptor, Nodes: nodes, Meta: j == 9}
 			}
 			h.add(l)
 			h.introduce(l.CID, segs)
@@ -48,6 +47,15 @@ func largeHistory(v *ledgertest.Vault, entries int) *history {
 		}
 	}
 	return h
+}
+
+// largeDescriptor has the code and the size of every segment of a large vault.
+func largeDescriptor() []byte {
+	d := erasure.Descriptor{V: 1, K: 4, N: 8, Size: 32 << 20}
+	for i := range d.N {
+		d.Shards = append(d.Shards, ident.SumRaw([]byte{byte(i)}))
+	}
+	return d.Encode()
 }
 
 const largeDir = "HOLDFAST_TEST_LARGE_DIR"

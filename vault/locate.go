@@ -12,7 +12,8 @@ import (
 	"holdfast/vault/object"
 )
 
-// locate says where a segment's shards are, from the index.
+// locate says where a segment's shards are now, from the index. Readers may call it at
+// once.
 func (s *Session) locate(segment ident.CID) (object.Location, error) {
 	seg, ok, err := s.index.Segment(segment)
 	if err != nil {
@@ -21,7 +22,14 @@ func (s *Session) locate(segment ident.CID) (object.Location, error) {
 	if !ok {
 		return object.Location{}, fmt.Errorf("locate segment %.8s: %w", segment.Hex(), object.ErrUnknownChunk)
 	}
-	return location(seg)
+	if len(seg.Moves) == 0 {
+		return location(seg)
+	}
+	l, err := location(seg)
+	if err == nil {
+		l.Nodes = s.placedNow(l.Nodes, seg.Moves, int(l.Descriptor.K))
+	}
+	return l, err
 }
 
 func location(seg index.Segment) (object.Location, error) {
@@ -51,7 +59,7 @@ func (s *Session) segmentsOf(l Link, b ledger.SnapshotBody, first int64) ([]inde
 			return nil, err
 		}
 		nodes = append(nodes, c.Node)
-		s.operators[c.Node] = c.Operator
+		s.history.holders.know(index.Holder{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Serial: c.Serial})
 	}
 	var out []index.Segment
 	for i, n := range b.Segments {
@@ -69,7 +77,8 @@ func (s *Session) segmentsOf(l Link, b ledger.SnapshotBody, first int64) ([]inde
 	return out, nil
 }
 
-// numbered is a lane's segments by their numbers, as its entries introduce them.
+// numbered is a lane's segments by their numbers, as its entries introduce them, with
+// their shards where they are now.
 // What loadIndex returns is without descriptors; these are in the index.
 type numbered struct {
 	segments []index.Segment
@@ -103,7 +112,7 @@ func (s *Session) laneSegments(ctx context.Context, lane ident.PublicKey, upto i
 		out.metas[l.CID] = segs[len(segs)-1].CID
 		out.segments = append(out.segments, segs...)
 	}
-	return out, nil
+	return out, s.moveTo(out.segments)
 }
 
 // introducedBy returns what an entry introduced. Its body is read once in this
@@ -163,7 +172,7 @@ func (s *Session) loadIndex(ctx context.Context, r *object.Reader, lane ident.Pu
 		}
 		missing = errors.Join(missing, absent)
 	}
-	return n, missing, nil
+	return n, missing, s.moveTo(n.segments)
 }
 
 // takeInIndex enters one entry's segments and chunks into the index. What is out of

@@ -157,8 +157,9 @@ func (s *Session) Sync(ctx context.Context) (Standing, error) {
 		}
 	}
 	released := s.council().askReleased(ctx, s.releases)
+	moved := s.askMoves(ctx)
 	answers, st, err := s.askHeads(ctx)
-	shown := released()
+	shown, moves := released(), moved()
 	if err != nil {
 		return st, err
 	}
@@ -188,6 +189,7 @@ func (s *Session) Sync(ctx context.Context) (Standing, error) {
 		return st, err
 	}
 	s.takeReleased(ctx, shown)
+	s.takeMoves(ctx, moves)
 	s.complete(ctx, answers)
 	s.settle()
 	st.Older, err = s.home.remember(s.profile.Name, s.history.heads())

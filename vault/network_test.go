@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -32,6 +33,7 @@ type merchant struct {
 	net  *testnet.Network
 	home vault.Home
 	kit  vault.Kit
+	log  *slog.Logger
 }
 
 func newNetwork(t testing.TB, nodes, operators int) *testnet.Network {
@@ -54,7 +56,7 @@ func emptyMachine(t testing.TB, n *testnet.Network) *merchant {
 }
 
 func (m *merchant) options() vault.Options {
-	return vault.Options{Warn: func(text string) { m.t.Log("warning:", text) }}
+	return vault.Options{Warn: func(text string) { m.t.Log("warning:", text) }, Log: m.log}
 }
 
 func createVault(t testing.TB, n *testnet.Network) *merchant {

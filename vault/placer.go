@@ -25,16 +25,21 @@ type placer struct {
 	placed     map[int][]int // segment -> shard -> index of the candidate
 }
 
-// newPlacer takes the nodes that are up and that the charter admits. Operators who
-// are down count all the same: a vault of eight operators does not become one of
-// four because four are out of reach.
+// newPlacer takes the nodes that are up and that the charter admits, each with the weight
+// that the members' audits give it. Operators who are down count all the same: a vault of
+// eight operators does not become one of four because four are out of reach. Who moves
+// away what he holds, or has said that he will be away, gets nothing more.
 func (s *Session) newPlacer(nonce [16]byte, nodes []p2p.Node) *placer {
 	p := &placer{code: s.charter.Coded(), placed: map[int][]int{}}
 	p.seed = blake3.Sum256(append(s.vault.Bytes(), nonce[:]...))
 	for _, n := range nodes {
 		c := n.Certificate
 		if s.charter.Admits(c.Operator) {
-			p.candidates = append(p.candidates, placement.Candidate{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Space: n.Space})
+			candidate := placement.Candidate{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Space: n.Space, Weight: s.weights.of(c.Node)}
+			if n.StateAt(s.options.Now()) != p2p.Serving {
+				candidate.Space = 0
+			}
+			p.candidates = append(p.candidates, candidate)
 		}
 	}
 	p.addSilent(s.charter)
@@ -47,6 +52,17 @@ func (p *placer) addSilent(c ledger.Charter) {
 			p.candidates = append(p.candidates, placement.Candidate{Node: m.Node, Operator: m.Operator, Zone: m.Zone})
 		}
 	}
+}
+
+// takers counts the operators who take shards now.
+func (p *placer) takers() int {
+	takes := map[ident.PublicKey]bool{}
+	for _, c := range p.candidates {
+		if c.Space > 0 {
+			takes[c.Operator] = true
+		}
+	}
+	return len(takes)
 }
 
 // Place implements object.Placer. Shards for which there is no operator stay with

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"holdfast/erasure"
+	"holdfast/internal/armour"
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/p2p/shardrpc"
@@ -29,7 +30,7 @@ func (m interrupted) joinAs(t *testing.T, e seal.Entropy, name string, r ledger.
 		t.Fatal(err)
 	}
 	var signed ident.Signed
-	if err := unarmour(labelRequest, text, &signed); err != nil {
+	if err := armour.Decode(labelRequest, text, &signed); err != nil {
 		t.Fatal(err)
 	}
 	request, err := ledger.VerifyJoinRequest(signed)

@@ -52,12 +52,12 @@ type Session struct {
 	begun  map[ident.PublicKey]begunHeight // lanes in which an entry was given up
 	proofs map[ident.CID][]ident.Signed    // acks that prove a lane's head final, where its attempt is above 0
 
-	operators map[ident.PublicKey]ident.PublicKey // node -> operator, of all holders that entries name
-	unlock    func()
-	later     later
-	survey    *survey  // nil before the first look around
-	joined    bool     // the host looks for others
-	accused   *accused // of a check under way; nil otherwise
+	unlock  func()
+	later   later
+	weights weights  // of the nodes, by the members' audits
+	survey  *survey  // nil before the first look around
+	joined  bool     // the host looks for others
+	accused *accused // of a check under way; nil otherwise
 }
 
 // ErrNoRight says that the device's grant does not cover what was asked.
@@ -103,7 +103,7 @@ func (h Home) connect(ctx context.Context, p Profile, o Options) (*Session, erro
 	charter := chain.Current()
 	s := &Session{
 		home: h, profile: p, options: o.fill(), chain: chain, charter: charter, vault: charter.ID(),
-		operators: map[ident.PublicKey]ident.PublicKey{}, begun: map[ident.PublicKey]begunHeight{}, proofs: map[ident.CID][]ident.Signed{},
+		begun: map[ident.PublicKey]begunHeight{}, proofs: map[ident.CID][]ident.Signed{},
 	}
 	s.host, err = p2p.New(ctx, p2p.Config{
 		Key: p.Device, Network: charter.Network, Bootstrap: append(o.Bootstrap, p.Bootstrap...),
@@ -122,6 +122,7 @@ func (h Home) connect(ctx context.Context, p Profile, o Options) (*Session, erro
 		return nil, errors.Join(err, s.Close())
 	}
 	s.readHistory()
+	s.learnHolders()
 	return s, nil
 }
 
@@ -236,8 +237,18 @@ func (s *Session) readerConfig(counters *object.Counters, holder func(ident.Publ
 				s.warn("node %s gave bad bytes for shard %d of segment %.8s; other shards are used", node.Short(), ref.Index, ref.Segment.Hex())
 			}
 		},
-		FalsePlace: s.accuse,
+		FalsePlace: s.accuse, IllCoded: s.reportIllCoded,
 	}
+}
+
+// reportIllCoded names the lane whose segment does not decode, although each row is what
+// its descriptor says. It may be called by several goroutines at once.
+func (s *Session) reportIllCoded(segment ident.CID) {
+	lane := "unknown"
+	if seg, ok, err := s.index.Segment(segment); err == nil && ok {
+		lane = seg.Lane.Short()
+	}
+	s.warn("segment %.8s was ill-coded by its writer, lane %s; its data rows are whole, and nothing else can stand for them", segment.Hex(), lane)
 }
 
 // accuse notes that a lane claims a chunk that is not where it says: for a check, or

@@ -12,6 +12,7 @@ import (
 	"holdfast/internal/ident"
 	"holdfast/internal/wire"
 	"holdfast/ledger"
+	"holdfast/vault/index"
 )
 
 // A summary is what this machine has verified of a vault's history, in one file of
@@ -21,11 +22,19 @@ import (
 // fit, everything is verified again from the entries.
 type summary struct {
 	V     int64             `cbor:"v"`
-	Nodes []ident.PublicKey `cbor:"nodes"` // that the placements count
+	Nodes []nodeSummary     `cbor:"nodes"` // that the placements count
 	Lanes []laneSummary     `cbor:"lanes"`
 	Gone  []ident.PublicKey `cbor:"gone"`
 	Grant []ident.Signed    `cbor:"grants"`
 	Chain int               `cbor:"chain"` // number of charters that were known
+}
+
+// nodeSummary is a node that holds shards, by its certificate.
+type nodeSummary struct {
+	Node     ident.PublicKey `cbor:"node"`
+	Operator ident.PublicKey `cbor:"operator"`
+	Zone     string          `cbor:"zone"`
+	Serial   int64           `cbor:"serial"`
 }
 
 // laneSummary says how many bytes of rows a lane has behind the summary: rows of linkRow
@@ -40,7 +49,7 @@ type laneSummary struct {
 
 const (
 	summaryName    = "history"
-	summaryVersion = 3
+	summaryVersion = 4
 	summaryLimit   = 1 << 30
 	summaryContext = "holdfast 2026-11 summary of a vault's history in the cache v1"
 
@@ -110,7 +119,7 @@ func (s *Session) readSummary() error {
 
 // summarize makes the file of a history under so many charters, with room for its tag.
 func (h *history) summarize(charters int) ([]byte, error) {
-	x := summary{V: summaryVersion, Chain: charters, Nodes: append([]ident.PublicKey{}, h.introduced.nodes...), Gone: []ident.PublicKey{}, Grant: []ident.Signed{}, Lanes: []laneSummary{}}
+	x := summary{V: summaryVersion, Chain: charters, Nodes: []nodeSummary{}, Gone: []ident.PublicKey{}, Grant: []ident.Signed{}, Lanes: []laneSummary{}}
 	size := 0
 	for lane, links := range h.lanes {
 		l := laneSummary{Lane: lane, Links: int64(len(links)) * linkRow}
@@ -119,6 +128,10 @@ func (h *history) summarize(charters int) ([]byte, error) {
 		}
 		size += int(l.Links + l.Segments)
 		x.Lanes = append(x.Lanes, l)
+	}
+	for _, node := range h.introduced.nodes {
+		of, _ := h.holders.get(node)
+		x.Nodes = append(x.Nodes, nodeSummary{node, of.Operator, of.Zone, of.Serial})
 	}
 	for key := range h.gone {
 		x.Gone = append(x.Gone, key)
@@ -187,8 +200,9 @@ func recall(dir string, p []byte, chain ledger.Chain) (*history, error) {
 	rest = rest[length:]
 	ch := chain.First()
 	h := newHistory(dir)
-	for _, node := range x.Nodes {
-		h.introduced.number(node)
+	for _, n := range x.Nodes {
+		h.introduced.number(n.Node)
+		h.holders.know(index.Holder(n))
 	}
 	if len(h.introduced.nodes) != len(x.Nodes) {
 		return nil, errSummary

@@ -179,3 +179,12 @@ func (t *boltTx) get(table, key string) []byte { return t.bucket(table).Get([]by
 func (t *boltTx) put(table, key string, value []byte) error {
 	return t.bucket(table).Put([]byte(key), value)
 }
+
+func (t *boltTx) each(table string, f func(key string, value []byte) bool) {
+	c := t.bucket(table).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if !f(string(k), v) {
+			return
+		}
+	}
+}

@@ -1,6 +1,11 @@
 package index
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
 
 // memory keeps tables in a map, for tests and for a visit that shall leave no
 // trace.
@@ -60,4 +65,14 @@ func (t *memoryTx) get(table, key string) []byte {
 func (t *memoryTx) put(table, key string, value []byte) error {
 	t.written[table+"/"+key] = value
 	return nil
+}
+
+func (t *memoryTx) each(table string, f func(key string, value []byte) bool) {
+	all := maps.Clone(t.base)
+	maps.Copy(all, t.written)
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		if key, ok := strings.CutPrefix(k, table+"/"); ok && !f(key, all[k]) {
+			return
+		}
+	}
 }

@@ -37,6 +37,7 @@ type Segment struct {
 	Entry      ident.CID         // the entry that introduced it
 	Number     int64             // in its lane, from 0
 	Descriptor []byte            // as it was received
-	Nodes      []ident.PublicKey // shard i is at Nodes[i]; the zero key is nobody
+	Nodes      []ident.PublicKey // shard i was given to Nodes[i]; the zero key is nobody
+	Moves      []Move            // of its shards; only the index itself knows
 	Meta       bool              // the commit's metadata segment
 }

@@ -32,6 +32,17 @@ func get(t tx, table, key string) ([]byte, bool) {
 	return value, true
 }
 
+// scan calls f for every record of a table that is whole.
+func scan(t tx, table string, f func(key string, value []byte) bool) {
+	t.each(table, func(key string, p []byte) bool {
+		n := len(p) - sumSize
+		if n < 0 || binary.LittleEndian.Uint32(p[n:]) != sum(table, key, p[:n]) {
+			return true
+		}
+		return f(key, p[:n])
+	})
+}
+
 func put(t tx, table, key string, value []byte) error {
 	p := make([]byte, 0, len(value)+sumSize)
 	p = append(p, value...)

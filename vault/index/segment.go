@@ -12,8 +12,8 @@ const (
 	segmentHeadSize = 32 + ident.CIDSize + 8 + 1 + 2
 )
 
-// AddSegments takes in the segments that an entry introduced, or where their
-// shards are now: what was known of a segment before is replaced.
+// AddSegments takes in the segments that an entry introduced, as its body places
+// them: what was known of that before is replaced. Moves stay known.
 func (x *Index) AddSegments(entry ident.CID, segments []Segment) error {
 	err := x.update(func(t tx) error { return putSegments(t, entry, segments) })
 	if err != nil {
@@ -36,7 +36,8 @@ func putSegments(t tx, entry ident.CID, segments []Segment) error {
 	return nil
 }
 
-// Segment returns what is known of a segment, and whether anything is.
+// Segment returns what is known of a segment, its moves included, and whether anything
+// is.
 func (x *Index) Segment(segment ident.CID) (Segment, bool, error) {
 	var s Segment
 	var ok bool
@@ -44,6 +45,7 @@ func (x *Index) Segment(segment ident.CID) (Segment, bool, error) {
 		var p []byte
 		if p, ok = get(t, tableSegments, string(segment.Bytes())); ok {
 			s, ok = decodeSegment(segment, p)
+			s.Moves = getMoves(t, segment)
 		}
 	})
 	if err != nil {

@@ -7,13 +7,15 @@ const (
 	tableClaims   = "claims"   // claim number -> claim
 	tableEntries  = "entries"  // entry -> progress
 	tableSegments = "segments" // segment -> Segment
+	tablePlaces   = "places"   // segment -> moves of its shards
+	tableHolders  = "holders"  // node -> Holder
 
 	keyFormat = "format"
 	keyNext   = "next"
 )
 
 func tables() []string {
-	return []string{tableState, tableChunks, tableClaims, tableEntries, tableSegments}
+	return []string{tableState, tableChunks, tableClaims, tableEntries, tableSegments, tablePlaces, tableHolders}
 }
 
 // tx reads and, in an update, writes tables.
@@ -22,6 +24,9 @@ type tx interface {
 	// changed, until the transaction ends.
 	get(table, key string) []byte
 	put(table, key string, value []byte) error
+	// each calls f for every record of a table, in the order of the keys, until it
+	// returns false. Nothing is written meanwhile.
+	each(table string, f func(key string, value []byte) bool)
 }
 
 // database keeps tables. An update happens whole or not at all.

@@ -189,6 +189,7 @@ func (b *bed) readerConfig() ReaderConfig {
 		},
 		Counters: &Counters{},
 		Hedge:    unhurried,
+		Random:   func(n int) int { return n - 1 }, // a healthy read is not decoded
 		Fault: func(node ident.PublicKey, _ shardrpc.Ref, err error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -11,6 +11,7 @@ type Counters struct {
 	Coded        atomic.Int64 // rows that are to be placed
 	Placed       atomic.Int64 // rows that holders have acknowledged
 	Fetched      atomic.Int64 // verified bytes of rows that holders have sent
+	Decoded      atomic.Int64 // whole segments of which data rows were rebuilt; not bytes
 	Restored     atomic.Int64 // plaintext that a reader has handed out
 }
 

@@ -36,6 +36,14 @@ type ReaderConfig struct {
 	// Fault is told of every holder that failed, and how: shardrpc.ErrLied is the
 	// one error that a holder cannot have without guilt. May be nil.
 	Fault func(node ident.PublicKey, ref shardrpc.Ref, err error)
+	// IllCoded is told of a segment of which a healthy read found that its rows do not
+	// belong together: its writer is to blame, and no holder. The read goes on with the
+	// data rows. May be nil.
+	IllCoded func(segment ident.CID)
+	// Random returns a number from 0 to below n: it decides which healthy reads go
+	// through the decoder. It is called by several goroutines at once. Nil is the
+	// program's own source; a test has one that it can foresee.
+	Random func(n int) int
 	// FalsePlace is told of every place that did not hold its chunk although the
 	// segment could be read: its lane has lied, or the segment is ill-coded. May be
 	// nil.
@@ -101,6 +109,12 @@ func NewReader(cfg ReaderConfig) *Reader {
 	}
 	if cfg.Fault == nil {
 		cfg.Fault = func(ident.PublicKey, shardrpc.Ref, error) {}
+	}
+	if cfg.IllCoded == nil {
+		cfg.IllCoded = func(ident.CID) {}
+	}
+	if cfg.Random == nil {
+		cfg.Random = anyNumber
 	}
 	if cfg.FalsePlace == nil {
 		cfg.FalsePlace = func(index.Place, error) {}

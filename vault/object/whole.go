@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,9 +13,22 @@ import (
 
 // fetchWhole fills buf, which has the length of the k data rows, with the sealed
 // segment: k data rows at once, straight to their places, and parity rows in place
-// of those that are missing, wrong or late. A healthy segment is never decoded.
+// of those that are missing, wrong or late. A healthy segment is decoded only for
+// exercise. If that finds it ill-coded, its data rows are still what they are.
 func (r *Reader) fetchWhole(ctx context.Context, t *target, buf []byte) error {
-	first, spare := r.candidates(t)
+	first, spare, healthy := r.candidates(t)
+	rows, others, exercised := r.exercise(t, first, spare, healthy)
+	err := r.fetchRows(ctx, t, buf, rows, others)
+	if exercised && errors.Is(err, ErrIllCoded) {
+		r.cfg.IllCoded(t.segment)
+		return r.fetchRows(ctx, t, buf, first, spare)
+	}
+	return err
+}
+
+// fetchRows fetches k rows, each slot's first choice or a spare, and decodes what is
+// missing among the data rows.
+func (r *Reader) fetchRows(ctx context.Context, t *target, buf []byte, first, spare []int) error {
 	g := &gathering{r: r, t: t, pace: &r.rowPace, size: t.row, spare: spare}
 	g.fetch = func(ctx context.Context, slot, row int) error {
 		return r.fetchRow(ctx, t, row, slotOf(buf, slot, t.row))
@@ -31,16 +45,20 @@ func slotOf(buf []byte, slot int, row int64) []byte {
 }
 
 // candidates returns the row that each slot begins with, its own if its holder is
-// in good repute, and all other rows that are with somebody, suspects last.
-func (r *Reader) candidates(t *target) (first, spare []int) {
+// in good repute, and all other rows that are with somebody, suspects last. It is
+// healthy if every row is with somebody in good repute.
+func (r *Reader) candidates(t *target) (first, spare []int, healthy bool) {
 	var suspects []int
+	healthy = true
 	first = make([]int, t.k())
 	for row := range t.n() {
 		node := t.node(row)
 		isData := row < t.k()
 		switch {
 		case node.IsZero():
+			healthy = false
 		case r.health.suspect(node):
+			healthy = false
 			suspects = append(suspects, row)
 		case isData:
 			first[row] = row
@@ -54,10 +72,9 @@ func (r *Reader) candidates(t *target) (first, spare []int) {
 	}
 	if len(spare) > 0 { // not always the same parity rows first
 		h := t.segment.Hash()
-		i := int(h[0]) % len(spare)
-		spare = append(append([]int{}, spare[i:]...), spare[:i]...)
+		spare = rotated(spare, int(h[0])%len(spare))
 	}
-	return first, append(spare, suspects...)
+	return first, append(spare, suspects...), healthy
 }
 
 // fetchRow fetches one verified row into dst.
@@ -102,7 +119,13 @@ func (r *Reader) arrange(t *target, buf []byte, rows []int) error {
 	if err := r.decode(t, buf, there, moves, rebuilt); err != nil {
 		return fmt.Errorf("segment %v: %w", t.segment, err)
 	}
-	return checkRebuilt(t, buf, rebuilt)
+	if err := checkRebuilt(t, buf, rebuilt); err != nil {
+		return err
+	}
+	if len(rebuilt) > 0 {
+		r.cfg.Counters.Decoded.Add(1)
+	}
+	return nil
 }
 
 func (r *Reader) decode(t *target, buf []byte, there map[int]int, moves, rebuilt []int) error {
