@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"holdfast/node"
 )
 
 // Config describes a network to be started.
@@ -22,6 +24,14 @@ type Config struct {
 	Program  string // the holdfast executable; a copy of it is kept in Dir
 	Attached bool   // nodes end when this process does
 	Log      *slog.Logger
+
+	// Apart are nodes that run in a network namespace of their own, so that the network
+	// can be split. Such a network ends with the process that has started it.
+	Apart []string
+
+	// Node may set keys of a node's node.toml before the node is made; nil leaves the
+	// defaults. Network, zone, listen and bootstrap are set after it.
+	Node func(name string, c *node.Config)
 
 	// Clock returns a node's clock; InProcess alone can give one to a node. The
 	// system's if nil.

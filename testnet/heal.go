@@ -57,7 +57,7 @@ func (n *Network) renewIfWiped(ctx context.Context, name string) error {
 	if err := emptyFolder(volume); err != nil {
 		return err
 	}
-	key, operator, err := node.ReadKeyFile(n.OperatorKey(n.operatorOf(name)), node.OperatorKey)
+	key, operator, err := node.ReadKeyFile(n.OperatorKey(n.OperatorOf(name)), node.OperatorKey)
 	if err != nil {
 		return err
 	}
@@ -92,5 +92,9 @@ func (n *Network) Restart(ctx context.Context, name string) error {
 // Down ends every node, the held ones too, and returns when they are gone. The
 // folder stays.
 func (n *Network) Down(ctx context.Context) error {
-	return each(n.Names(), func(name string) error { return n.runner.stop(ctx, name, n.NodeDir(name)) })
+	err := each(n.Names(), func(name string) error { return n.runner.stop(ctx, name, n.NodeDir(name)) })
+	if n.border != nil {
+		err = errors.Join(err, n.border.close())
+	}
+	return err
 }

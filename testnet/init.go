@@ -6,6 +6,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"holdfast/node"
 	"holdfast/p2p"
@@ -24,49 +28,68 @@ func (n *Network) initNodes(c Config) error {
 			return err
 		}
 	}
-	ports, err := freePorts(c.Nodes)
+	ports, err := freePorts(c.Nodes + len(c.Apart))
 	if err != nil {
 		return err
 	}
-	for i, port := range ports {
+	for i, port := range ports[:c.Nodes] {
 		operator := i % c.Operators
-		d := nodeDesc{Name: fmt.Sprintf("node-%d", i+1), Operator: operatorName(operator), Zone: fmt.Sprintf("zone-%d", operator%c.Zones+1)}
-		key, err := node.GenerateKeyFile(filepath.Join(n.NodeDir(d.Name), node.NodeKeyName), node.NodeKey, d.Operator)
-		if err != nil {
+		d := nodeDesc{Name: nodeName(i), Operator: operatorName(operator), Zone: fmt.Sprintf("zone-%d", operator%c.Zones+1)}
+		if d.Addr, err = n.makeKey(d, port); err != nil {
 			return err
 		}
-		d.Addr = p2p.JoinAddr(listenAddr(port), key.Public())
 		n.desc.Nodes = append(n.desc.Nodes, d)
 	}
-	return each(n.Names(), func(name string) error { return n.initNode(c, name, ports) })
+	var g errgroup.Group
+	for _, d := range n.desc.Nodes {
+		config := c.nodeConfig(d.Name)
+		if i := slices.Index(c.Apart, d.Name); i >= 0 { // its port has to be known before it starts
+			config.Admin = fmt.Sprintf("127.0.0.1:%d", ports[c.Nodes+i])
+		}
+		g.Go(func() error { return n.initNode(d, config, c.clock(d.Name)) })
+	}
+	return g.Wait()
 }
 
+func nodeName(i int) string     { return fmt.Sprintf("node-%d", i+1) }
 func operatorName(i int) string { return fmt.Sprintf("op-%d", i+1) }
 
 func listenAddr(port int) string { return fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port) }
 
-func (n *Network) initNode(c Config, name string, ports []int) error {
-	var bootstrap []string
-	var own nodeDesc
-	var listen string
-	for i, d := range n.desc.Nodes {
-		switch {
-		case d.Name == name:
-			own, listen = d, listenAddr(ports[i])
-		case len(bootstrap) < bootstrapNodes:
-			bootstrap = append(bootstrap, d.Addr)
+// nodeConfig is what a node of this network is told, but for what depends on the
+// other nodes.
+func (c *Config) nodeConfig(name string) node.Config {
+	out := node.Config{Capacity: c.Capacity, Admin: node.DefaultAdmin}
+	if c.Node != nil {
+		c.Node(name, &out)
+	}
+	out.Network = c.Network
+	return out
+}
+
+// makeKey makes the key of a node that will listen on a port, and returns its address.
+func (n *Network) makeKey(d nodeDesc, port int) (addr string, err error) {
+	key, err := node.GenerateKeyFile(filepath.Join(n.NodeDir(d.Name), node.NodeKeyName), node.NodeKey, d.Operator)
+	if err != nil {
+		return "", err
+	}
+	return p2p.JoinAddr(listenAddr(port), key.Public()), nil
+}
+
+// initNode makes the folder of a node that has its key, with a certificate of its
+// operator. It is told of the first others.
+func (n *Network) initNode(d nodeDesc, c node.Config, now func() time.Time) error {
+	c.Zone, c.Listen, c.Bootstrap = d.Zone, []string{d.listen()}, nil
+	for _, other := range n.nodes() {
+		if other.Name != d.Name && len(c.Bootstrap) < bootstrapNodes {
+			c.Bootstrap = append(c.Bootstrap, other.Addr)
 		}
 	}
-	key, operator, err := node.ReadKeyFile(n.OperatorKey(own.Operator), node.OperatorKey)
+	key, operator, err := node.ReadKeyFile(n.OperatorKey(d.Operator), node.OperatorKey)
 	if err != nil {
 		return err
 	}
-	_, err = node.Init(node.InitConfig{
-		Dir: n.NodeDir(name), Operator: key, OperatorName: operator, Now: c.clock(name),
-		Config: node.Config{
-			Network: c.Network, Zone: own.Zone, Listen: []string{listen}, Bootstrap: bootstrap, Capacity: c.Capacity, Admin: node.DefaultAdmin,
-		},
-	})
+	_, err = node.Init(node.InitConfig{Dir: n.NodeDir(d.Name), Operator: key, OperatorName: operator, Now: now, Config: c})
 	return err
 }
 

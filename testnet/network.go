@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 
 	"holdfast/internal/atomicfile"
 )
@@ -16,9 +18,13 @@ import (
 // Network is a running test network.
 type Network struct {
 	dir    string
-	desc   description
 	runner runner
 	log    *slog.Logger
+	border *border // nil where no node runs apart
+
+	adding sync.Mutex // one node at a time
+	mu     sync.Mutex
+	desc   description // Add makes it longer
 }
 
 // description is what network.json holds, so that another process can take over.
@@ -33,6 +39,12 @@ type nodeDesc struct {
 	Operator string `json:"operator"`
 	Zone     string `json:"zone"`
 	Addr     string `json:"addr"` // with /p2p/
+}
+
+// listen is the address without the node's name.
+func (d nodeDesc) listen() string {
+	addr, _, _ := strings.Cut(d.Addr, "/p2p/")
+	return addr
 }
 
 // runner starts and ends nodes, as processes or in this one.
@@ -64,8 +76,17 @@ const (
 	descriptionMax  = 1 << 20
 )
 
+// nodes are those of the description, in the order in which they were made.
+func (n *Network) nodes() []nodeDesc {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.desc.Nodes)
+}
+
 func (n *Network) save() error {
+	n.mu.Lock()
 	p, err := json.MarshalIndent(n.desc, "", "  ")
+	n.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("save network: %w", err)
 	}
@@ -119,7 +140,7 @@ func (n *Network) BootstrapFile() string { return filepath.Join(n.dir, "bootstra
 // Bootstrap returns the addresses by which the network is joined.
 func (n *Network) Bootstrap() []string {
 	var addrs []string
-	for _, d := range n.desc.Nodes {
+	for _, d := range n.nodes() {
 		addrs = append(addrs, d.Addr)
 	}
 	return addrs
@@ -136,7 +157,7 @@ func (n *Network) OperatorKey(operator string) string {
 // Names returns the names of all nodes.
 func (n *Network) Names() []string {
 	var names []string
-	for _, d := range n.desc.Nodes {
+	for _, d := range n.nodes() {
 		names = append(names, d.Name)
 	}
 	return names
@@ -149,7 +170,7 @@ var ErrNoNode = errors.New("no node or operator of that name")
 func (n *Network) Targets(target string) ([]string, error) {
 	operator, all := strings.CutPrefix(target, "operator=")
 	var names []string
-	for _, d := range n.desc.Nodes {
+	for _, d := range n.nodes() {
 		if all && d.Operator == operator || !all && d.Name == target {
 			names = append(names, d.Name)
 		}
@@ -160,8 +181,9 @@ func (n *Network) Targets(target string) ([]string, error) {
 	return names, nil
 }
 
-func (n *Network) operatorOf(name string) string {
-	for _, d := range n.desc.Nodes {
+// OperatorOf returns the name of the operator whose node it is.
+func (n *Network) OperatorOf(name string) string {
+	for _, d := range n.nodes() {
 		if d.Name == name {
 			return d.Operator
 		}

@@ -29,7 +29,8 @@ var errNoProcess = errors.New("no process of this node runs")
 type processes struct {
 	program  string
 	attached bool
-	nodes    int // that share this machine
+	nodes    int                    // that share this machine
+	side     func(name string) side // where a node's process is started
 
 	mu       sync.Mutex
 	children map[string]*child
@@ -43,7 +44,7 @@ type child struct {
 }
 
 func newProcesses(program string, attached bool, nodes int) *processes {
-	return &processes{program: program, attached: attached, nodes: nodes, children: map[string]*child{}}
+	return &processes{program: program, attached: attached, nodes: nodes, children: map[string]*child{}, side: func(string) side { return here }}
 }
 
 // fairShare tells the scheduler of each of some programs which share this machine to
@@ -75,7 +76,7 @@ func (p *processes) start(_ context.Context, name, dir string) error {
 			return err
 		}
 	}
-	if err := c.cmd.Start(); err != nil {
+	if err := p.side(name)(c.cmd.Start); err != nil {
 		return err
 	}
 	p.mu.Lock()

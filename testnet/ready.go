@@ -59,9 +59,14 @@ func (n *Network) awaitReady(ctx context.Context, names []string) error {
 
 // awaitState waits until a node says that it is in a state.
 func (n *Network) awaitState(ctx context.Context, name, state string) error {
+	return n.awaitStatus(ctx, name, func(s node.Status) bool { return s.State == state })
+}
+
+// awaitStatus waits until what a node says of itself is as wanted.
+func (n *Network) awaitStatus(ctx context.Context, name string, ok func(node.Status) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	return n.await(ctx, name, func(s node.Status) bool { return s.State == state })
+	return n.await(ctx, name, ok)
 }
 
 func (n *Network) await(ctx context.Context, name string, ok func(node.Status) bool) error {

@@ -3,6 +3,7 @@ package testnet
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"holdfast/node"
@@ -35,15 +36,13 @@ const statusLimit = 2 * time.Second
 func (n *Network) Status(ctx context.Context) []NodeState {
 	ctx, cancel := context.WithTimeout(ctx, statusLimit)
 	defer cancel()
-	out := make([]NodeState, len(n.desc.Nodes))
-	at := map[string]int{}
-	for i, d := range n.desc.Nodes {
-		at[d.Name] = i
+	nodes := n.nodes()
+	out := make([]NodeState, len(nodes))
+	var asked sync.WaitGroup
+	for i, d := range nodes {
+		asked.Go(func() { out[i] = n.nodeState(ctx, d) })
 	}
-	each(n.Names(), func(name string) error {
-		out[at[name]] = n.nodeState(ctx, n.desc.Nodes[at[name]])
-		return nil
-	})
+	asked.Wait()
 	return out
 }
 

@@ -46,6 +46,9 @@ func up(ctx context.Context, c Config, r runner) (*Network, error) {
 	if err := n.save(); err != nil {
 		return nil, err
 	}
+	if err := n.lay(c, r); err != nil {
+		return nil, errors.Join(err, n.Down(context.WithoutCancel(ctx)))
+	}
 	err := each(n.Names(), func(name string) error { return n.start(ctx, name) })
 	if err == nil {
 		err = n.awaitReady(ctx, n.Names())

@@ -37,6 +37,8 @@ type Durability struct {
 	N         int `json:"n"`
 	MinShards int `json:"min_shards"`
 	Operators int `json:"operators"`
+
+	Missing int64 `json:"missing"` // shards that nobody has got
 }
 
 // Listed is a snapshot as `snapshots` lists it.
@@ -57,7 +59,13 @@ type Report struct {
 	Freshness  string     `json:"freshness"`
 	Request    string     `json:"request"`  // of a release
 	State      string     `json:"state"`    // of that
-	Segments   int        `json:"segments"` // that a release lets go
+	Segments   int        `json:"segments"` // that a release lets go, or that there are
+
+	// Of a status: shards that there should be, and that are there; what the worst segment
+	// has above k.
+	Shards  int `json:"shards"`
+	Present int `json:"present"`
+	Margin  int `json:"margin"`
 
 	Listed []Listed      `json:"-"`
 	Code   int           `json:"-"` // -1: ended by a signal

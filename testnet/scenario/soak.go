@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"holdfast/node"
 	"holdfast/testnet"
 )
 
@@ -26,48 +26,60 @@ type SoakConfig struct {
 const (
 	soakNodes  = 8
 	soakVoters = 6 // how many members a commit needs
-	soakHarmed = 4 // n-k: no more than these are ever harmed in one run
-	soakWiped  = 2 // of these, who lose their vote for good
+	soakHarmed = 4 // n-k: no more than these are ever harmed in one season
+	soakWiped  = 2 // who lose their vote, until the members have new keys
+
+	seasonSteps = 12 // at least, and up to twice as many
 )
+
+// soakPace makes nodes find and repair within seconds what takes them days elsewhere.
+func soakPace(_ string, c *node.Config) {
+	c.RepairAfter = node.Duration(3 * time.Second)
+	c.RepairTurn = node.Duration(5 * time.Second)
+	c.AuditEvery = node.Duration(2 * time.Second)
+	c.AuditSamples = 2_000_000 // some groups in every round
+	c.InventoryEvery = node.Duration(4 * time.Second)
+	c.ScrubEvery = node.Duration(20 * time.Second)
+}
 
 // Soaked is what a soak did.
 type Soaked struct {
 	Steps, Backups, Refused, Restores, Killed, Harmed int
+	Seasons, Splits, Left                             int
 	Snapshots                                         int
 }
 
-// soak is one run. Only a fixed set of n-k nodes is ever harmed, and of these only
-// two lose their ledgers: so whatever was acknowledged has k whole shards with the
-// others, and has to come back at any time; and a backup has to succeed whenever
-// enough members are up.
+// soak is one run. Within a season only a fixed set of n-k nodes is harmed, and of
+// these only two lose their ledgers: so whatever was acknowledged has k whole shards
+// with the others, and has to come back at any time; and a backup has to succeed
+// whenever enough members are up. A season ends when all that was broken is mended:
+// then the network has to come back to all its shards by itself, and only then others
+// are harmed.
 type soak struct {
 	SoakConfig
 	*World
 	random  *rand.Rand
-	victims []string
+	nodes   []string                // one of each operator
+	victims []string                // of these, who may be harmed now
 	state   map[string]testnet.Harm // of victims that are broken now
-	voters  int                     // members that still have their vote
+	voters  int                     // members that have their vote
+	far     []string                // nodes that can be cut off from all others; none where the system does not allow it
+	split   bool                    // they are
+	until   int                     // step with which the season ends
 	done    Soaked
-	history []string
 }
 
 // Soak runs random backups and restores while nodes are killed, held, wiped, filled
-// and corrupted, clients are killed and caches lost, for the given time; then it
-// restores everything that was acknowledged. Every step is logged with what it led
-// to; the same seed makes the same choices. The error wraps ErrBroken if a promise
-// was broken.
+// and corrupted, leave for good and are replaced, the network is split, clients are
+// killed and caches lost, for the given time; then it restores everything that was
+// acknowledged. Every step is logged with what it led to; the same seed makes the same
+// choices. The error wraps ErrBroken if a promise was broken.
 func Soak(ctx context.Context, c SoakConfig) (Soaked, error) {
-	w, err := NewWorld(ctx, Config{Dir: c.Dir, Seed: c.Seed, Network: testnet.Config{
-		Nodes: soakNodes, Network: "test-soak", Program: c.Program, Attached: true,
-	}})
+	w, far, err := soakWorld(ctx, c)
 	if err != nil {
 		return Soaked{}, err
 	}
-	s := &soak{SoakConfig: c, World: w, random: rand.New(rand.NewPCG(c.Seed, 3)), state: map[string]testnet.Harm{}, voters: soakNodes}
-	names := w.Net.Names()
-	s.random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	s.victims = names[:soakHarmed]
-	slices.Sort(s.victims)
+	s := &soak{SoakConfig: c, World: w, random: rand.New(rand.NewPCG(c.Seed, 3)), state: map[string]testnet.Harm{}, voters: soakNodes, far: far, nodes: w.Net.Names()}
 	err = s.run(ctx)
 	s.done.Snapshots = len(s.kept)
 	if err != nil {
@@ -76,10 +88,31 @@ func Soak(ctx context.Context, c SoakConfig) (Soaked, error) {
 	return s.done, errors.Join(err, w.Close())
 }
 
+// soakWorld starts a network of which one half can be cut off, if the system lets it.
+func soakWorld(ctx context.Context, c SoakConfig) (w *World, far []string, err error) {
+	config := Config{Dir: c.Dir, Seed: c.Seed, Network: testnet.Config{
+		Nodes: soakNodes, Network: "test-soak", Program: c.Program, Attached: true, Node: soakPace,
+	}}
+	for i := range soakHarmed {
+		config.Network.Apart = append(config.Network.Apart, fmt.Sprintf("node-%d", soakNodes-i))
+	}
+	w, err = NewWorld(ctx, config)
+	if !errors.Is(err, testnet.ErrNamespace) {
+		return w, config.Network.Apart, err
+	}
+	if err := os.RemoveAll(c.Dir); err != nil {
+		return nil, nil, err
+	}
+	config.Network.Apart = nil
+	w, err = NewWorld(ctx, config)
+	return w, nil, err
+}
+
 func (s *soak) run(ctx context.Context) error {
-	s.note("seed %d; may be harmed: %v", s.Seed, s.victims)
+	s.note("seed %d", s.Seed)
+	s.begin()
 	until := time.Now().Add(s.Duration)
-	if err := s.backup(ctx); err != nil {
+	if err := s.backupThen(ctx, "", nil); err != nil { // so that there is something to restore
 		return err
 	}
 	for time.Now().Before(until) {
@@ -89,6 +122,12 @@ func (s *soak) run(ctx context.Context) error {
 		s.done.Steps++
 		if err := s.step(ctx); err != nil {
 			return err
+		}
+		if s.done.Steps >= s.until {
+			if err := s.endSeason(ctx); err != nil {
+				return err
+			}
+			s.begin()
 		}
 	}
 	return s.finish(ctx)
@@ -100,15 +139,19 @@ func (s *soak) step(ctx context.Context) error {
 		return s.backup(ctx)
 	case p < 62:
 		return s.restore(ctx)
-	case p < 76:
+	case p < 74:
 		return s.harm(ctx)
+	case p < 79:
+		return s.cut()
 	case p < 90:
 		return s.mend(ctx)
+	case p < 92:
+		return s.leave(ctx)
 	case p < 95:
 		s.note("the cache is deleted")
 		return os.RemoveAll(s.Machine.Cache())
 	}
-	name := s.pick(s.Net.Names())
+	name := s.pick(s.nodes)
 	if _, broken := s.state[name]; broken {
 		return nil
 	}
@@ -125,14 +168,12 @@ func (s *soak) note(format string, args ...any) {
 
 func (s *soak) pick(names []string) string { return names[s.random.IntN(len(names))] }
 
-// finish mends what is broken, backs up once more, which has to go well, and restores
+// finish ends the season, backs up once more, which has to go well, and restores
 // everything: on the merchant's machine without its cache and, from the kit, on an
 // empty one.
 func (s *soak) finish(ctx context.Context) error {
-	for len(s.state) > 0 {
-		if err := s.mend(ctx); err != nil {
-			return err
-		}
+	if err := s.endSeason(ctx); err != nil {
+		return err
 	}
 	if err := s.backupThen(ctx, "", nil); err != nil {
 		return err

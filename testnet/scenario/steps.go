@@ -11,10 +11,18 @@ import (
 )
 
 // holders and members count who could take shards, and vote, right now.
-func (s *soak) holders() int { return soakNodes - len(s.state) }
+func (s *soak) holders() int {
+	if s.split {
+		return soakNodes - soakHarmed
+	}
+	return soakNodes - len(s.state)
+}
 
 func (s *soak) members() int {
 	n := s.voters
+	if s.split {
+		return min(n, soakNodes-soakHarmed-s.done.Left)
+	}
 	for _, how := range s.state {
 		if how == testnet.Kill || how == testnet.Stop {
 			n--
@@ -166,8 +174,13 @@ func (s *soak) breakNode(ctx context.Context, how testnet.Harm, name string) err
 	return nil
 }
 
-// mend heals one of the broken nodes.
+// mend heals one of the broken nodes, or the network.
 func (s *soak) mend(ctx context.Context) error {
+	if s.split {
+		s.note("the network is whole again")
+		s.split = false
+		return s.Net.Join()
+	}
 	var broken []string
 	for name := range s.state {
 		broken = append(broken, name)
