@@ -21,7 +21,7 @@ import (
 type backupFlags struct {
 	tags, exclude, iexclude, excludeFiles, ifPresent, filesFrom []string
 	caches, oneFS, dryRun, force                                bool
-	host, stdinName                                             string
+	host, stdinName, metrics                                    string
 	command                                                     bool
 }
 
@@ -47,7 +47,7 @@ func backupCommand(a *app) *cobra.Command {
 			if f.dryRun {
 				return a.dryRun(c.Context(), b)
 			}
-			return a.backup(c.Context(), b)
+			return a.backup(c.Context(), b, f.metrics)
 		},
 	}
 	fl := c.Flags()
@@ -64,6 +64,7 @@ func backupCommand(a *app) *cobra.Command {
 	fl.BoolVar(&f.force, "force", false, "read all files again, also those that seem unchanged")
 	fl.StringVar(&f.stdinName, "stdin-name", "", "store standard input as a file of this name")
 	fl.BoolVar(&f.command, "from-command", false, "store what the command behind -- prints; if it fails there is no snapshot")
+	fl.StringVar(&f.metrics, "metrics-textfile", "", "write when and what was backed up to FILE, for a textfile collector of Prometheus")
 	return c
 }
 
@@ -210,7 +211,8 @@ func (a *app) dryRun(ctx context.Context, b vault.Backup) error {
 	return a.unread(unread)
 }
 
-func (a *app) backup(ctx context.Context, b vault.Backup) error {
+// backup makes the snapshot. If metrics is not empty it names a file: see writeMetrics.
+func (a *app) backup(ctx context.Context, b vault.Backup, metrics string) error {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -236,7 +238,14 @@ func (a *app) backup(ctx context.Context, b vault.Backup) error {
 	if err != nil {
 		return kept.explain(err)
 	}
-	a.printBackup(r, time.Since(start))
+	took := time.Since(start)
+	a.printBackup(r, took)
+	if metrics != "" {
+		if err := writeMetrics(metrics, b, r, took); err != nil {
+			a.warn("the metrics could not be written: %v", err)
+		}
+	}
+	a.sayLaw(r.Law)
 	return a.backupEnd(r)
 }
 
@@ -315,7 +324,7 @@ func (a *app) printBackup(r vault.Result, took time.Duration) {
 		a.emit(map[string]any{
 			"message_type": "summary", "snapshot_id": r.ID(), "total_files_processed": s.Files, "total_bytes_processed": s.Bytes,
 			"total_dirs_processed": s.Dirs, "data_added": s.Added, "data_added_packed": s.Stored, "total_duration": took.Seconds(),
-			"backup_start": r.Snapshot.Time.Time(), "backup_end": r.Snapshot.End.Time(), "durability": d,
+			"backup_start": r.Snapshot.Time.Time(), "backup_end": r.Snapshot.End.Time(), "durability": d, "law": listOf(r.Law),
 			"members": r.Final.Members, "members_acked": r.Final.Acks, "complete": r.Complete(), "unread": s.Unread, "segments": r.Segments,
 		})
 		return

@@ -11,6 +11,7 @@ import (
 	"holdfast/p2p/shardrpc"
 	"holdfast/seal"
 	"holdfast/store"
+	"holdfast/store/disk"
 	"holdfast/testnet"
 	"holdfast/testnet/scenario"
 	"holdfast/vault"
@@ -30,6 +31,15 @@ type cause struct {
 func causes() []cause {
 	return []cause{
 		{errCommand, exitFailed, "the last good snapshot is still there: holdfast snapshots"},
+
+		{node.ErrNoCertificate, exitConfig, "holdfast node request asks the operator for one, and holdfast node certificate installs it"},
+		{node.ErrRequest, exitConfig, "give the file that holdfast node request has written"},
+		{node.ErrCertificateFile, exitConfig, "ask the operator again: holdfast node request, holdfast operator certify"},
+		{node.ErrRoster, exitConfig, "correct the roster: each operator once, with one key and one name"},
+		{node.ErrAllow, exitConfig, "correct allow.toml, or remove it and use holdfast node allow"},
+		{node.ErrGrant, exitConfig, "give the file that holdfast operator grant has written with the key of this node's operator"},
+		{node.ErrDrainReceipt, exitIntegrity, "get the file again from the node's folder; what it says is not shown"},
+		{node.ErrAway, exitUsage, "give a time within the next 7 days"},
 
 		{vault.ErrWrongWords, exitWrongPhrase, "check the words against the kit, or name the vault that they belong to"},
 		{seal.ErrPhrase, exitWrongPhrase, "check the words against the kit: 24 words of BIP-39's English list"},
@@ -115,6 +125,14 @@ func causes() []cause {
 		{shardrpc.ErrQuota, exitFull, "the device's quota is used up"},
 		{ledger.ErrRevoked, exitNoRight, "the owner has taken this device's rights; a new request makes it another device"},
 		{shardrpc.ErrRevoked, exitNoRight, "the owner has taken this device's rights; a new request makes it another device"},
+		{node.ErrNoVolume, exitUsage, "holdfast node volume list shows what there is"},
+		{node.ErrVolumeTaken, exitUsage, "holdfast node volume list shows what there is; choose another --name"},
+		{node.ErrMainVolume, exitUsage, "holdfast node pause pauses the node; a main volume that is lost: holdfast node resume --new-volume --operator FILE"},
+		{node.ErrVolumeHolds, exitForbidden, "empty it first: holdfast node volume drain, until the list says drained"},
+		{node.ErrVolumeAway, exitForbidden, "mount it again and drain it; if it is gone for good: --lost"},
+		{node.ErrVolumeThere, exitForbidden, "only a volume that is gone is lost: drain this one"},
+		{node.ErrNowhereToMove, exitFull, "add a volume first: holdfast node volume add"},
+		{disk.ErrVolumeExists, exitUsage, "name an empty folder; a volume of another node is not taken over"},
 		{store.ErrFull, exitFull, "offer more with --capacity"},
 		{store.ErrPaused, exitConfig, "mount the volume; if it is lost: holdfast node resume --new-volume --operator FILE"},
 		{ledger.ErrExpired, exitClock, "check this machine's clock and the node's certificate"},

@@ -5,7 +5,7 @@ import "github.com/spf13/cobra"
 // commands lists the verbs.
 func commands(a *app) []*cobra.Command {
 	merchant := []*cobra.Command{
-		vaultCommand(a), backupCommand(a), snapshotsCommand(a), lsCommand(a), putCommand(a), checkCommand(a), statusCommand(a),
+		vaultCommand(a), backupCommand(a), snapshotsCommand(a), lsCommand(a), putCommand(a), checkCommand(a), statusCommand(a), whatifCommand(a),
 		receiptCommand(a),
 		restoreCommand(a), dumpCommand(a), getCommand(a), recoverCommand(a), guardianCommand(a),
 		forgetCommand(a), releaseCommand(a),

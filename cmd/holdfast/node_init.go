@@ -9,38 +9,54 @@ import (
 	"holdfast/p2p"
 )
 
+// nodeFlags are what a new node is told, with the operator's key at hand or without.
+type nodeFlags struct {
+	dir, capacity string
+	config        node.Config
+}
+
+func (n *nodeFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	dirFlag(c, &n.dir)
+	f.StringVar(&n.capacity, "capacity", "", "how much disk to offer, as 500GB")
+	f.StringVar(&n.config.Zone, "zone", "default", "what fails together: a rack, a room, a provider")
+	f.StringSliceVar(&n.config.Listen, "listen", []string{"/ip4/127.0.0.1/tcp/0"}, "multiaddr to listen on")
+	f.StringSliceVar(&n.config.Announce, "announce", nil, "multiaddr that others are told, if it is another than those listened on")
+	f.StringSliceVar(&n.config.Bootstrap, "bootstrap", nil, "multiaddr of a node of the network, or a file with one a line; none for the first node")
+	f.StringVar(&n.config.Network, "network", "", "name of the network")
+	f.StringVar(&n.config.Admin, "admin", node.DefaultAdmin, "loopback address for status and metrics")
+}
+
+// read completes the configuration.
+func (n *nodeFlags) read() (err error) {
+	if n.config.Capacity, err = parseSize(n.capacity); err != nil {
+		return err
+	}
+	n.config.Bootstrap, err = addresses(n.config.Bootstrap)
+	return err
+}
+
 func nodeInit(a *app) *cobra.Command {
-	var dir, operator, capacity string
-	var config node.Config
+	var n nodeFlags
+	var operator string
 	c := &cobra.Command{
 		Use: "init", Short: "make a node in an empty folder", Args: exactly(0),
 		Example: "  holdfast node init --dir /srv/holdfast --operator operator.key --capacity 500GB \\\n    --zone rack-1 --listen /ip4/0.0.0.0/tcp/4710 --bootstrap ADDR --network NAME",
 		RunE: func(*cobra.Command, []string) error {
-			if err := needDir(dir); err != nil {
+			if err := needDir(n.dir); err != nil {
 				return err
 			}
-			if operator == "" || capacity == "" || config.Network == "" {
+			if operator == "" || n.capacity == "" || n.config.Network == "" {
 				return usagef("--operator, --capacity and --network are needed")
 			}
-			var err error
-			if config.Capacity, err = parseSize(capacity); err != nil {
+			if err := n.read(); err != nil {
 				return err
 			}
-			if config.Bootstrap, err = addresses(config.Bootstrap); err != nil {
-				return err
-			}
-			return a.initNode(dir, operator, config)
+			return a.initNode(n.dir, operator, n.config)
 		},
 	}
-	f := c.Flags()
-	dirFlag(c, &dir)
-	f.StringVar(&operator, "operator", "", "the operator's key file")
-	f.StringVar(&capacity, "capacity", "", "how much disk to offer, as 500GB")
-	f.StringVar(&config.Zone, "zone", "default", "what fails together: a rack, a room, a provider")
-	f.StringSliceVar(&config.Listen, "listen", []string{"/ip4/127.0.0.1/tcp/0"}, "multiaddr to listen on")
-	f.StringSliceVar(&config.Bootstrap, "bootstrap", nil, "multiaddr of a node of the network, or a file with one a line; none for the first node")
-	f.StringVar(&config.Network, "network", "", "name of the network")
-	f.StringVar(&config.Admin, "admin", node.DefaultAdmin, "loopback address for status and metrics")
+	n.add(c)
+	c.Flags().StringVar(&operator, "operator", "", "the operator's key file; with the key kept offline: holdfast node request")
 	return c
 }
 

@@ -38,19 +38,26 @@ func (a *app) printNode(dir string, s node.Status) {
 	a.printf("node %s   %s   up %s   %s\n", s.PeerID, s.State, formatSpan(time.Since(s.Started)), s.Version)
 	a.printf("operator %s   network %s   zone %s   %d peers\n", s.Name, s.Network, s.Zone, s.Peers)
 	a.printf("volume   %s used of %s, %s free, %d shards of %d vaults\n", formatSize(s.Used), formatSize(s.Capacity), formatSize(s.Free), s.Shards, len(s.Vaults))
+	if len(s.Volumes) > 1 {
+		a.showVolumes(s.Volumes)
+	}
 	a.printf("trash    %s; %s erased of %s a day\n", formatSize(s.Trash), formatSize(s.Erased), formatSize(s.Budget))
 	a.printf("certificate %d until %s\n", s.Serial, s.Expires.Format(time.DateOnly))
-	if time.Until(s.Expires) < node.RenewBefore {
-		a.say("renew the certificate: stop the node and: holdfast operator certify --key FILE --dir %s", dir)
-	}
 	for _, addr := range s.Addrs {
 		a.printf("address  %s\n", addr)
 	}
+	a.printStanding(s)
 	if s.Doubt != "" {
 		a.printf("%s: until it is set right this node consents to no deletion and erases nothing\n", s.Doubt)
 	}
 	if s.ClockBad {
 		a.printf("the clock is %s from that of the other nodes: set it right\n", formatSpan(time.Duration(math.Abs(s.Skew)*float64(time.Second))))
+	}
+	for _, one := range s.Alerts {
+		a.printf("%s: %s: %s\n", one.Severity, one.Category, one.Text)
+		if one.Hint != "" && one.Severity != node.Info {
+			a.say("%s", one.Hint)
+		}
 	}
 	switch s.State {
 	case node.StateServing:
@@ -59,7 +66,7 @@ func (a *app) printNode(dir string, s node.Status) {
 		a.printf("the volume is paused: %s\n", s.Reason)
 		a.say("mount the disk again and the node goes on; if it is lost, stop the node and: holdfast node resume --dir %s --new-volume --operator FILE", dir)
 	default:
-		a.printf("the node is %s\n", s.State)
+		a.printf("the node is %s %s\n", s.State, s.Reason)
 	}
 }
 

@@ -80,11 +80,12 @@ func (a *app) put(ctx context.Context, name string, r io.Reader) error {
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "cid": cid.String(), "snapshot_id": result.ID(), "total_bytes_processed": result.Snapshot.Stats.Bytes,
-			"total_duration": time.Since(start).Seconds(), "durability": result.Durability, "complete": result.Complete(),
+			"total_duration": time.Since(start).Seconds(), "durability": result.Durability, "law": listOf(result.Law), "complete": result.Complete(),
 		})
 	} else {
 		a.printf("%s\n", cid)
 	}
+	a.sayLaw(result.Law)
 	return a.backupEnd(result)
 }
 

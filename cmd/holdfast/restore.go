@@ -89,7 +89,7 @@ func (a *app) restore(ctx context.Context, arg string, f vault.Filter, o snapsho
 	if err != nil {
 		return err
 	}
-	a.printRestore(snap, sum, st, o.DryRun, time.Since(start))
+	a.printRestore(snap, sum, count, st, o.DryRun, time.Since(start))
 	return a.restoreEnd(sum)
 }
 
@@ -105,12 +105,12 @@ func (a *app) printFailures(sum snapshot.Summary) {
 	}
 }
 
-func (a *app) printRestore(snap vault.Snapshot, sum snapshot.Summary, st vault.Standing, dry bool, took time.Duration) {
+func (a *app) printRestore(snap vault.Snapshot, sum snapshot.Summary, count *object.Counters, st vault.Standing, dry bool, took time.Duration) {
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "snapshot_id": snap.ID(), "files_restored": sum.Files, "dirs_restored": sum.Dirs, "files_skipped": sum.Skipped,
 			"bytes_restored": sum.Bytes, "bytes_skipped": sum.SkippedBytes, "files_failed": sum.Failed, "seconds_elapsed": took.Seconds(),
-			"dry_run": dry, "freshness": st.Freshness.String(),
+			"dry_run": dry, "decoded": count.Decoded.Load(), "freshness": st.Freshness.String(),
 		})
 		return
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,57 +15,77 @@ import (
 func statusCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "is every byte safe, and what may be lost", GroupID: groupMerchant, Args: exactly(0),
-		Long:    "Asks every holder, now, whether it has its shards; nothing is said from memory.",
-		Example: "  holdfast status",
+		Long: "Asks every holder, now, for a signed list of what it has and for some of its bytes, and holds\n" +
+			"them against the ledger; nothing is said from memory. Members' audits say since when everything\n" +
+			"is proved. holdfast check looks at every shard, and with --read-data reads it.",
+		Example: "  holdfast status\n  holdfast status --json",
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, st, err := a.synced(c.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			open, err := s.OpenCases(c.Context())
-			if err != nil {
-				a.warn("whether somebody asks to delete something cannot be seen: %v", err)
-			}
-			h, err := s.Check(c.Context(), vault.CheckOptions{})
-			if err != nil {
-				return err
-			}
-			a.printStatus(s, st, h, open)
-			a.printEvidence(s.Evidence(c.Context()))
-			if err := a.printBounds(c.Context(), s); err != nil {
-				return err
-			}
-			if h.Segments > 0 && h.Margin < 0 {
-				return withHint(errReach, exitOutOfReach, "try again when more nodes are up; holdfast check lists what is missing")
-			}
-			return nil
+			return a.status(c.Context())
 		},
 	}
 }
 
-func (a *app) printStatus(s *vault.Session, st vault.Standing, h vault.Health, open []vault.Case) {
+func (a *app) status(ctx context.Context) error {
+	s, standing, err := a.synced(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	cases, err := s.Cases(ctx)
+	if err != nil {
+		a.warn("whether somebody asks to delete something cannot be seen: %v", err)
+	}
+	st, err := s.Status(ctx, vault.StatusSamples)
+	if err != nil {
+		return err
+	}
+	a.printStatus(s, standing, st, cases)
+	a.printEvidence(s.Evidence(ctx))
+	if err := a.printBounds(ctx, s); err != nil {
+		return err
+	}
+	if st.Report.LostCount > 0 {
+		return withHint(errReach, exitOutOfReach, "try again when more nodes are up; holdfast check lists what is missing")
+	}
+	return nil
+}
+
+func (a *app) printStatus(s *vault.Session, standing vault.Standing, st vault.Status, cases []vault.Case) {
+	open := openCases(cases)
 	if a.json {
-		a.emit(map[string]any{
-			"message_type": "vault_status", "name": s.Name(), "vault": s.Vault().String(), "safe": h.Safe() && h.Present == h.Shards, "segments": h.Segments, "shards": h.Shards, "present": h.Present,
-			"worst": h.Worst, "margin": h.Margin, "k": h.K, "n": h.N, "operators_may_be_lost": h.Operators, "nodes_may_be_lost": max(h.Margin, -1),
-			"freshness": st.Freshness.String(), "answers": st.Answers, "members": st.Members, "silent": st.Silent, "proof_time": time.Now(),
-			"guardians": len(s.Charter().Guardians), "threshold": s.Charter().Threshold, "devices": len(s.Devices()),
-			"requests": openJSON(open, s.Charter()),
+		fields := statusJSON(st)
+		maps.Copy(fields, map[string]any{
+			"message_type": "vault_status", "name": s.Name(), "vault": s.Vault().String(),
+			"freshness": standing.Freshness.String(), "answers": standing.Answers, "members": standing.Members, "silent": standing.Silent,
+			"guardians": len(s.Charter().Guardians), "threshold": s.Charter().Threshold, "guardians_heard": heardJSON(s.Charter(), cases),
+			"devices": len(s.Devices()), "requests": openJSON(open, s.Charter()),
 		})
+		a.emit(fields)
 		return
 	}
 	a.printf("vault %s   %s\n", s.Name(), s.Vault())
-	a.printf("newest head: %s (%d of %d members answered)\n", st.Freshness, st.Answers, st.Members)
-	for _, name := range st.Silent {
+	a.printf("newest head: %s (%d of %d members answered)\n", standing.Freshness, standing.Answers, standing.Members)
+	for _, name := range standing.Silent {
 		a.printf("  silent: %s\n", name)
 	}
 	a.printf("%s\n", guardedBy(s.Charter()))
+	a.printHeard(s.Charter(), cases)
 	a.printf("%s\n", deletion(s.Charter()))
 	for _, k := range open {
 		a.printf("%s\n", alarm(k, s.Charter()))
 	}
-	a.printf("%s\n", safety(h))
+	a.printHolders(st)
+	a.printf("%s\n", safety(st))
+}
+
+func openCases(cases []vault.Case) []vault.Case {
+	var out []vault.Case
+	for _, k := range cases {
+		if k.State.Open() {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // deletion says what it takes to delete early, and who can say no.
@@ -105,22 +127,4 @@ func openJSON(open []vault.Case, ch ledger.Charter) []map[string]any {
 		out = append(out, fields)
 	}
 	return out
-}
-
-// safety answers the one question.
-func safety(h vault.Health) string {
-	switch {
-	case h.Segments == 0:
-		return "nothing is stored yet; next: holdfast backup PATH"
-	case h.Margin < 0:
-		return "not safe: " + plural(len(h.Lost), "segment") + " cannot be rebuilt from what answers now"
-	case h.Present == h.Shards:
-		return "every byte is safe: all " + plural(h.Shards, "shard") + " are there (asked just now); any " + plural(h.Operators, "operator") + " may be lost"
-	}
-	more := "any " + plural(h.Operators, "more operator") + " may be lost"
-	if h.Operators <= 0 {
-		more = "no further operator may be lost"
-	}
-	return "every byte can be read, but shards are missing: the worst segment has " + plural(h.Worst, "shard") + " and needs " +
-		plural(h.K, "shard") + "; " + more + "; next: holdfast check"
 }

@@ -15,13 +15,15 @@ func testnetCommand(a *app) *cobra.Command {
 		Use: "testnet", Short: "a network of real node processes on this machine", GroupID: groupTry,
 		Example: "  holdfast testnet up --nodes 8 --operators 8 --dir /tmp/net\n  holdfast testnet break --dir /tmp/net wipe node-3\n  holdfast testnet heal --dir /tmp/net node-3\n  holdfast testnet down --dir /tmp/net",
 	}
-	c.AddCommand(testnetUp(a), testnetStatus(a), testnetBreak(a), testnetHeal(a), testnetDown(a), testnetBench(a), testnetSoak(a))
+	c.AddCommand(testnetUp(a), testnetStatus(a), testnetBreak(a), testnetHeal(a), testnetAdd(a), testnetWeb(a), testnetDown(a), testnetBench(a), testnetSoak(a), testnetSim(a))
 	return group(c)
 }
 
 func testnetUp(a *app) *cobra.Command {
 	var config testnet.Config
 	var capacity string
+	var show bool
+	pace := hurried
 	c := &cobra.Command{
 		Use: "up --dir DIR", Short: "start a network; returns when it is ready", Args: exactly(0),
 		Example: "  holdfast testnet up --nodes 8 --operators 8 --dir /tmp/net",
@@ -36,16 +38,20 @@ func testnetUp(a *app) *cobra.Command {
 			if config.Program, err = os.Executable(); err != nil {
 				return err
 			}
+			config.Node = pace.set
 			n, err := testnet.Up(c.Context(), config)
 			if err != nil {
 				return err
 			}
 			if a.json {
 				a.emit(map[string]any{"message_type": "testnet_up", "dir": n.Dir(), "network": n.Name(), "nodes": n.Names(), "bootstrap": n.Bootstrap(), "bootstrap_file": n.BootstrapFile()})
-				return nil
+			} else {
+				a.printf("network %s is ready: %d nodes\nbootstrap %s\n", n.Name(), len(n.Names()), n.BootstrapFile())
+				a.say("next: holdfast vault create shop --bootstrap %s", n.BootstrapFile())
 			}
-			a.printf("network %s is ready: %d nodes\nbootstrap %s\n", n.Name(), len(n.Names()), n.BootstrapFile())
-			a.say("next: holdfast vault create shop --bootstrap %s", n.BootstrapFile())
+			if show {
+				return a.showNetwork(c.Context(), n.Dir())
+			}
 			return nil
 		},
 	}
@@ -55,6 +61,9 @@ func testnetUp(a *app) *cobra.Command {
 	f.IntVar(&config.Operators, "operators", 0, "number of operators (default: one for each node)")
 	f.IntVar(&config.Zones, "zones", 0, "number of zones (default: one for each operator)")
 	f.StringVar(&config.Network, "network", testnet.DefaultNetwork, "name of the network; begins with test-")
+	f.DurationVar(&pace.repairAfter, "repair-after", pace.repairAfter, "how long nodes wait for one that is down before what it held is repaired (a real node: 24h)")
+	f.DurationVar(&pace.auditEvery, "audit-every", pace.auditEvery, "how often members audit every holder (a real node: 2h)")
+	f.BoolVar(&show, "web", false, "then show it in a browser, until interrupted")
 	f.StringVar(&capacity, "capacity", "20GiB", "disk that each node offers")
 	return c
 }

@@ -16,9 +16,10 @@ func testnetSoak(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "soak", Short: "torment a network at random, and see that nothing acknowledged is lost", Args: exactly(0),
 		Long: "Starts 8 nodes of 8 operators and runs backups and restores at random, while nodes are killed, held, wiped,\n" +
-			"filled and corrupted, clients are killed and caches lost: never more than half of the nodes in one run. All\n" +
-			"that was acknowledged has to read back, at any time and in the end. Every step is printed; the same seed makes\n" +
-			"the same choices. With --dir the folder is kept; without, it is kept only if something went wrong.",
+			"filled and corrupted, leave and are replaced, the network is split, clients are killed and caches lost: never\n" +
+			"more than half of the nodes in one season. After each the network has to repair itself. All that was\n" +
+			"acknowledged has to read back, at any time and in the end. Every step is printed; the same seed makes the\n" +
+			"same choices. With --dir the folder is kept; without, it is kept only if something went wrong.",
 		Example: "  holdfast testnet soak --duration 10m\n  holdfast testnet soak --dir /tmp/soak --duration 1h --seed 42",
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
@@ -64,7 +65,7 @@ func (a *app) soak(ctx context.Context, config scenario.SoakConfig) error {
 	if a.json {
 		a.emit(map[string]any{
 			"message_type": "summary", "seed": config.Seed, "steps": done.Steps, "backups": done.Backups, "restores": done.Restores,
-			"harmed": done.Harmed, "clients_killed": done.Killed, "refused": done.Refused, "snapshots": done.Snapshots,
+			"harmed": done.Harmed, "seasons": done.Seasons, "splits": done.Splits, "left": done.Left, "clients_killed": done.Killed, "refused": done.Refused, "snapshots": done.Snapshots,
 		})
 	} else {
 		a.printf("seed %d: %d steps, %d backups (%d killed, %d refused), %d restores, nodes harmed %d times: all %d acknowledged snapshots read back\n",

@@ -182,9 +182,10 @@ func (a *app) created(p vault.Profile, plan vault.Plan, f createFlags) {
 	if plan.Thin {
 		a.warn("%d operators for %v: some hold more than one shard of a segment", len(plan.Members), plan.Code)
 	}
+	a.sayLaw(plan.Law)
 	if a.json {
 		a.emit(map[string]any{
-			"message_type": "initialized", "id": p.Vault.String(), "vault": p.Vault.String(), "name": p.Name, "network": plan.Network,
+			"message_type": "initialized", "law": listOf(plan.Law), "id": p.Vault.String(), "vault": p.Vault.String(), "name": p.Name, "network": plan.Network,
 			"code": plan.Code.String(), "members": len(plan.Members), "guardians": len(plan.Guardians), "threshold": plan.Threshold, "kit": f.kit, "device": p.Device.Public().String(),
 		})
 		return
@@ -205,6 +206,9 @@ func (a *app) confirmPlan(p vault.Plan) error {
 	fmt.Fprintf(a.err, "network %s, code %v: any %d of %d shards rebuild a segment\n", p.Network, p.Code, p.Code.K, p.Code.N)
 	for _, m := range p.Members {
 		fmt.Fprintf(a.err, "  operator %-20s %s   zone %s\n", m.Name, m.Operator.Short(), m.Zone)
+	}
+	for _, line := range p.Law {
+		fmt.Fprintf(a.err, "  law: %s\n", line)
 	}
 	a.showGuardians(a.err, p.Guardians, p.Threshold)
 	fmt.Fprint(a.err, "make this vault? [y/N] ")

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/node"
+)
+
+func nodeDrain(a *app) *cobra.Command {
+	var dir, verify string
+	var cancel, noWait bool
+	c := &cobra.Command{
+		Use: "drain --dir DIR", Short: "have a node give away all that it holds", Args: exactly(0),
+		Long:    "The node takes nothing new, goes on serving, and the others move to themselves what it holds.\nIt ends when a quorum of the members of each vault have signed that nothing is left, with a\nreceipt in the node's folder: then the disk can be wiped. Interrupted, the draining goes on;\n--cancel takes it back at any time. What the node votes for does not move: see the end.",
+		Example: "  holdfast node drain --dir /srv/holdfast\n  holdfast node drain --dir /srv/holdfast --cancel\n  holdfast node drain --verify drain-20261128T075600Z.json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if verify != "" {
+				return a.verifyDrain(verify)
+			}
+			if err := needDir(dir); err != nil {
+				return err
+			}
+			if cancel {
+				return a.cancelDrain(c.Context(), dir)
+			}
+			if err := node.Drain(dir, time.Now()); err != nil {
+				return err
+			}
+			return a.followDrain(c.Context(), dir, noWait)
+		},
+	}
+	dirFlag(c, &dir)
+	c.Flags().BoolVar(&cancel, "cancel", false, "serve again, with what is still here")
+	c.Flags().BoolVar(&noWait, "no-wait", false, "return as soon as the node has begun")
+	c.Flags().StringVar(&verify, "verify", "", "verify the receipt of a drain, without a network")
+	return c
+}
+
+func (a *app) cancelDrain(ctx context.Context, dir string) error {
+	if err := node.CancelDrain(dir); err != nil {
+		return err
+	}
+	live := node.Await(ctx, dir, takenWithin, func(s node.Status) bool { return s.State != node.StateDraining }) == nil
+	if a.json {
+		a.emit(map[string]any{"message_type": "node_drain", "dir": dir, "cancelled": true, "live": live})
+		return nil
+	}
+	a.printf("the node serves again, with what is still here\n")
+	return nil
+}
+
+// drainEvery is how often progress is asked for.
+const drainEvery = 500 * time.Millisecond
+
+// followDrain prints progress until nothing is left.
+func (a *app) followDrain(ctx context.Context, dir string, noWait bool) error {
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	last := int64(-1)
+	for {
+		s, err := node.Ask(ctx, dir)
+		switch {
+		case errors.Is(err, node.ErrNotRunning):
+			return withHint(err, exitFailed, "it begins when the node runs: holdfast node run; --cancel takes it back")
+		case err != nil && ctx.Err() == nil && !errors.Is(err, node.ErrSilent):
+			return err
+		case err == nil && s.Drain != nil && (s.Drain.Done || noWait):
+			return a.printDrained(dir, *s.Drain)
+		case err == nil && s.Drain != nil && s.Drain.Shards != last:
+			last = s.Drain.Shards
+			a.printDraining(*s.Drain)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) printDraining(d node.DrainStatus) {
+	if a.json {
+		a.emit(map[string]any{"message_type": "status", "stage": "drain", "shards_left": d.Shards, "bytes_left": d.Bytes, "shards": d.Of})
+		return
+	}
+	a.say("draining: %d of %d shards are left here, %s", d.Shards, d.Of, formatSize(d.Bytes))
+}
+
+func (a *app) printDrained(dir string, d node.DrainStatus) error {
+	if a.json {
+		return a.emitStruct("node_drain", d)
+	}
+	if !d.Done {
+		a.printf("the node drains: %d shards are left here, %s\n", d.Shards, formatSize(d.Bytes))
+		a.say("see holdfast node status; --cancel takes it back")
+		return nil
+	}
+	a.printf("drained: nothing that counts is left here; receipt %s\n", d.Receipt)
+	if d.Voting > 0 {
+		a.printf("the node still votes in %d vaults: their owners replace it with holdfast vault change, until then keep it running\n", d.Voting)
+	} else {
+		a.printf("safe to stop and to wipe\n")
+	}
+	return nil
+}
+
+func (a *app) verifyDrain(path string) error {
+	r, err := node.VerifyDrain(path)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		vaults := []string{}
+		for _, v := range r.Vaults {
+			vaults = append(vaults, v.Vault)
+		}
+		a.emit(map[string]any{"message_type": "node_drain_receipt", "node": r.Node, "operator": r.Operator, "since": r.Since, "time": r.Time, "vaults": vaults})
+		return nil
+	}
+	a.printf("node %s held nothing on %s, say a quorum of the members of each of %d vaults\n", r.Node, r.Time.Format(time.RFC3339), len(r.Vaults))
+	for _, v := range r.Vaults {
+		a.printf("vault %s\n", v.Vault)
+	}
+	return nil
+}
