@@ -24,7 +24,11 @@ import (
 	"holdfast/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A connection that is closed stays for half a second, so that its last answer is read:
+// net/http does not wait for that.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // manual is a clock that a test sets.
 type manual struct {
