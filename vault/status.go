@@ -55,9 +55,6 @@ type HolderStatus struct {
 	known int64              // shards that it lacks, by the same
 }
 
-// Present is the number of shards that are there, as their holders have shown.
-func (st Status) Present() int64 { return st.Report.Live }
-
 // Safe reports whether every shard of every segment is where it must be.
 func (st Status) Safe() bool { return st.Report.Live == st.Report.Shards }
 
