@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/internal/wire"
 	"holdfast/ledger"
 	"holdfast/ledger/ledgertest"
@@ -24,11 +24,7 @@ import (
 	"holdfast/store/storetest"
 )
 
-// A connection that is closed stays for half a second, so that its last answer is read:
-// net/http does not wait for that.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // manual is a clock that a test sets.
 type manual struct {

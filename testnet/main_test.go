@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"holdfast/internal/leaktest"
 )
 
 // program is the shipped program, built once for all tests with real processes.
@@ -34,10 +34,9 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(dir)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	status := leaktest.Run(m)
+	os.RemoveAll(dir)
+	os.Exit(status)
 }
 
 func build(to string) error {

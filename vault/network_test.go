@@ -15,17 +15,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/ledger"
 	"holdfast/testnet"
 	"holdfast/vault"
 	"holdfast/vault/snapshot"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // merchant is one machine of a merchant, with the kit of its vault.
 type merchant struct {

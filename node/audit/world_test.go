@@ -7,23 +7,23 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/ledger"
 	"holdfast/ledger/custody"
 	"holdfast/p2p/rpc"
 	"holdfast/p2p/shardrpc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 func must(t testing.TB, err error) {
 	t.Helper()

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/internal/wire"
 	"holdfast/ledger"
 	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/rpc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 func wantErr(t *testing.T, err, want error) {
 	t.Helper()

@@ -7,21 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/internal/wire"
 	"holdfast/p2p/rpc"
 	"holdfast/p2p/rpc/pipenet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 const protocol = "echo/1"
 

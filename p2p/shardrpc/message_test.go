@@ -12,17 +12,17 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/internal/wire"
 	"holdfast/p2p/shardrpc"
 	"holdfast/p2p/shardrpc/shardrpctest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 var vectorFile = filepath.Join("testdata", "messages.txt")
 

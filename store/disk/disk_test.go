@@ -9,10 +9,9 @@ import (
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/store"
 	"holdfast/store/storetest"
-
-	"go.uber.org/goleak"
 )
 
 var testID = VolumeID{1, 2, 3}
@@ -201,5 +200,5 @@ func TestMain(m *testing.M) {
 		run()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(leaktest.Run(m))
 }

@@ -11,12 +11,11 @@ import (
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/store"
 	"holdfast/store/disk"
 	"holdfast/store/mem"
 	"holdfast/store/storetest"
-
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
@@ -24,7 +23,7 @@ func TestMain(m *testing.M) {
 		run()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(leaktest.Run(m))
 }
 
 var (

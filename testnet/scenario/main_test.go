@@ -10,8 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"holdfast/internal/leaktest"
 	"holdfast/testnet"
 )
 
@@ -37,10 +36,9 @@ func TestMain(m *testing.M) {
 		os.RemoveAll(dir)
 		os.Exit(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	status := leaktest.Run(m)
+	os.RemoveAll(dir)
+	os.Exit(status)
 }
 
 func build(to string) error {

@@ -1,16 +1,13 @@
 package web
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"holdfast/internal/leaktest"
 )
 
-// A connection that is closed stays for half a second, so that its last answer is read:
-// net/http does not wait for that.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 func must(t testing.TB, err error) {
 	t.Helper()

@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/p2p/shardrpc"
 	"holdfast/p2p/shardrpc/shardrpctest"
 	"holdfast/seal"
@@ -25,7 +25,7 @@ import (
 // the deadlines of the protocol. Silence is tested where time passes at once.
 const unhurried = 20 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // bed is a vault's surroundings: holders in memory, keys, and an index.
 type bed struct {

@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"holdfast/internal/leaktest"
 	"holdfast/seal"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // paths lists a snapshot.
 func paths(t testing.TB, m *memStore, root seal.ChunkID, at string) []string {

@@ -9,15 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"holdfast/internal/ident"
+	"holdfast/internal/leaktest"
 	"holdfast/p2p/rpc"
 	"holdfast/p2p/rpc/pipenet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 func key(b byte) ident.PublicKey { return ident.NewPrivateKey([32]byte{b}).Public() }
 

@@ -2,12 +2,12 @@ package shardrpctest_test
 
 import (
 	"errors"
+	"os"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"holdfast/erasure"
+	"holdfast/internal/leaktest"
 	"holdfast/p2p/rpc"
 	"holdfast/p2p/rpc/pipenet"
 	"holdfast/p2p/shardrpc"
@@ -15,7 +15,7 @@ import (
 	"holdfast/store/mem"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 func TestClientIsAHolder(t *testing.T) {
 	shardrpctest.TestHolder(t, func(t *testing.T) shardrpctest.Subject {
