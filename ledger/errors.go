@@ -79,7 +79,7 @@ var (
 	ErrLowers = errors.New("this lowers protection and has not passed")
 )
 
-// What a member says about requests and releases.
+// What a member says about requests, releases and what guardians confirm.
 var (
 	// ErrUnknownRequest says that the request, or the release, is not known here.
 	ErrUnknownRequest = errors.New("request is not known here")
@@ -102,6 +102,8 @@ var (
 	// ErrClosing says that an entry refers to a segment that is being released. It
 	// comes in a *SegmentsError.
 	ErrClosing = errors.New("a segment that the entry refers to is being released")
+	// ErrSuperseded says that a newer confirmation of the same guardian is kept.
+	ErrSuperseded = errors.New("a newer confirmation of this guardian is kept")
 )
 
 // SegmentsError is a refusal because of segments: ErrNotFree or ErrClosing.

@@ -35,6 +35,7 @@ const (
 	LabelRequest         ident.Label = "request"
 	LabelApprove         ident.Label = "approve"
 	LabelVeto            ident.Label = "veto"
+	LabelConfirm         ident.Label = "confirm"
 	LabelConsent         ident.Label = "consent"
 	LabelUndo            ident.Label = "undo"
 	LabelUndone          ident.Label = "undone"

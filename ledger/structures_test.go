@@ -71,7 +71,7 @@ func under[T any](ch ledger.Charter, f func(ident.Signed, ledger.Charter) (T, er
 }
 
 func (w *world) structures() []structure {
-	return slices.Concat(w.ofNodes(), w.ofOwner(), w.ofLanes(), w.ofMembers(), w.ofReleases(), w.ofCustody(), w.ofAudits())
+	return slices.Concat(w.ofNodes(), w.ofOwner(), w.ofLanes(), w.ofMembers(), w.ofReleases(), w.ofCustody(), w.ofAudits(), w.ofGuardians())
 }
 
 func (w *world) ofNodes() []structure {

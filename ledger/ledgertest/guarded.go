@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
@@ -32,6 +33,19 @@ func Guardians(n, threshold int) func(*ledger.Charter) {
 			})
 		}
 	}
+}
+
+// Sharing puts so many guardians into a charter, who recover a secret, too.
+func Sharing(n, threshold int) func(*ledger.Charter) {
+	return func(c *ledger.Charter) {
+		Guardians(n, threshold)(c)
+		c.Secret = []byte("the root secret, sealed")
+	}
+}
+
+// Confirmation makes a guardian's confirmation of his share in the vault's charter.
+func (v *Vault) Confirmation(guardian ident.PrivateKey, at time.Time) ident.Signed {
+	return must(ledger.SignConfirmation(guardian, v.Charter, at))
 }
 
 // Request makes a request of a kind, for snapshots in any order.
