@@ -123,10 +123,10 @@ func (v *vault) succeed(link ledger.Link) error {
 		if err := x.put(chartersBucket, number(int64(next.Len())), encoded); err != nil {
 			return err
 		}
-		if err := errors.Join(x.prolong(chain.Current().CID(), ledger.Millis(v.store.cfg.Now())), v.takeBackVoid(x, next)); err != nil {
+		err := errors.Join(x.prolong(chain.Current().CID(), ledger.Millis(v.store.cfg.Now())), v.takeBackVoid(x, next), x.dropConfirmations(chain.Current(), next.Current()))
+		if err != nil {
 			return err
 		}
-		var err error
 		after, err = v.under(x, next)
 		return err
 	}, func() {

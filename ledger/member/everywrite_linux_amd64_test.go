@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
@@ -34,7 +35,7 @@ type stage struct {
 // 0 lives it; the others' votes are made with their keys.
 func script() (*ledgertest.Vault, []stage) {
 	v := ledgertest.NewVault("every write", 4).Change("every write", func(ch *ledger.Charter) {
-		ledgertest.Guardians(3, 2)(ch)
+		ledgertest.Sharing(3, 2)(ch)
 		atOnce(ch)
 	})
 	w := &scripted{vault: v, id: v.ID(), others: []int{1, 2, 3}}
@@ -64,6 +65,8 @@ func script() (*ledgertest.Vault, []stage) {
 	w.adopt("second", second, 1)
 	w.add("settle", func(s *member.Store) error { return s.Settle() }, func(*member.Store) error { return nil })
 	owner.Advance(enrol)
+	w.confirm(-time.Hour)
+	w.confirm(0)
 	w.release(owner)
 	w.freeze(lane)
 	return v, w.stages
@@ -174,6 +177,23 @@ func (w *scripted) place(name string, s ledgertest.Step, minutes int64) {
 			return fmt.Errorf("%d placements, %w", len(list), err)
 		}
 		return nil
+	})
+}
+
+// confirm brings a guardian's confirmation, instead of the one before.
+func (w *scripted) confirm(after time.Duration) {
+	word := w.vault.Confirmation(ledgertest.GuardianKey(0), ledgertest.Start().Add(after))
+	w.add(fmt.Sprint("confirm ", after), func(s *member.Store) error {
+		if err := s.Confirm(w.id, word); !errors.Is(err, ledger.ErrSuperseded) {
+			return err
+		}
+		return nil
+	}, func(s *member.Store) error {
+		list, err := s.Confirmations(w.id)
+		if err == nil && (len(list) != 1 || after == 0 && list[0].CID() != word.CID()) {
+			err = fmt.Errorf("%d confirmations, or an older one", len(list))
+		}
+		return err
 	})
 }
 

@@ -25,7 +25,8 @@ import (
 //	<vault hex>/placement/<receipt hex> a later placement
 //	<vault hex>/request/...            see casefiles.go
 //	<vault hex>/release/...            see casefiles.go
-type dirs struct{ root, charter, entry, placement, request, release string }
+//	<vault hex>/confirmation/...       see confirmation.go
+type dirs struct{ root, charter, entry, placement, request, release, confirmation string }
 
 const (
 	certSuffix = ".cert"
@@ -35,7 +36,7 @@ const (
 func vaultDir(dir string, id ident.CID) dirs {
 	root := filepath.Join(dir, id.Hex())
 	return dirs{root, filepath.Join(root, "charter"), filepath.Join(root, "entry"), filepath.Join(root, "placement"),
-		filepath.Join(root, "request"), filepath.Join(root, "release")}
+		filepath.Join(root, "request"), filepath.Join(root, "release"), filepath.Join(root, "confirmation")}
 }
 
 // vaultDirs lists the folders of vaults.
@@ -67,7 +68,7 @@ func makeDir(path string) error {
 }
 
 func (d dirs) make() error {
-	for _, path := range []string{d.root, d.charter, d.entry, d.placement, d.request, d.release} {
+	for _, path := range []string{d.root, d.charter, d.entry, d.placement, d.request, d.release, d.confirmation} {
 		if err := makeDir(path); err != nil {
 			return err
 		}

@@ -54,6 +54,8 @@ const (
 	closingBucket   = "closing"   // lane -> numbers in releases that are not undone
 	goneBucket      = "gone"      // lane -> numbers in certified releases that are not undone
 	forgottenBucket = "forgotten" // entry CID, request CID -> ms from which it stays so
+
+	confirmationsBucket = "confirmations" // guardian -> signed confirmation of his share in the charter in force
 )
 
 func bucketNames() []string {
@@ -63,6 +65,7 @@ func bucketNames() []string {
 		revokedBucket, placementsBucket, receiptsBucket, heldBucket, unsettledBucket, chartersBucket, aboutBucket,
 		casesBucket, opinionsBucket, releasesBucket, listsBucket, requestedBucket, releasedBucket, closingBucket, goneBucket,
 		forgottenBucket, movesBucket, pulledBucket, tablesBucket, holdersBucket, contestedBucket,
+		confirmationsBucket,
 	}
 }
 

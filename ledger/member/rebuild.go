@@ -126,6 +126,9 @@ func (b *rebuilder) fill(v *vault) error {
 	if err := b.placements(v); err != nil {
 		return err
 	}
+	if err := b.confirmations(v); err != nil {
+		return err
+	}
 	return b.cases(v)
 }
 

@@ -24,7 +24,7 @@ type vault struct {
 	files   sync.Mutex // held while files of entries are written behind or repaired
 	placing sync.Mutex // held while a placement is kept
 
-	releasing sync.Mutex // held while requests, opinions and releases are kept
+	releasing sync.Mutex // held while requests, opinions, releases and confirmations are kept
 	needing   sync.Mutex // guards needs
 	needs     needs
 	held      holdings // who holds what
