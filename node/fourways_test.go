@@ -317,6 +317,7 @@ func (s *stage) ofReading(p persona) map[string]func(ctx context.Context) error 
 		"evidence":    func(ctx context.Context) error { _, err := m.Evidence(ctx, id); return err },
 		"successions": func(ctx context.Context) error { _, err := m.Successions(ctx, id, 2); return err },
 		"key":         func(ctx context.Context) error { _, err := m.Key(ctx, id, nonce); return err },
+		"confirmed":   func(ctx context.Context) error { _, err := m.Confirmations(ctx, id); return err },
 		"cases":       func(ctx context.Context) error { _, err := m.Cases(ctx, id, ident.CID{}); return err },
 		"released":    func(ctx context.Context) error { _, err := m.Released(ctx, id, 1, 10); return err },
 		"standing":    func(ctx context.Context) error { _, err := m.Standing(ctx, id, nonce, segments); return err },
@@ -399,6 +400,7 @@ func (s *stage) ofReleasing(p persona) map[string]func(ctx context.Context) erro
 		must(s.t, err)
 		return o
 	}
+	word := p.signs.Sign(ledger.LabelConfirm, id, encode(s.t, ledger.Confirmation{V: 1, Vault: id, Charter: id, By: p.signs.Public(), Clock: 1}))
 	undo, err := ledger.SignUndo(p.signs, ledger.Undo{Vault: id, Charter: id, Release: release.CID(), By: p.signs.Public(), Clock: 1})
 	must(s.t, err)
 	all := map[string]func(ctx context.Context) error{
@@ -406,6 +408,7 @@ func (s *stage) ofReleasing(p persona) map[string]func(ctx context.Context) erro
 		"request an expiry": func(ctx context.Context) error { return m.Request(ctx, id, expire, ident.Signed{}) },
 		"approve":           func(ctx context.Context) error { return m.Opine(ctx, id, ledger.Approve, opinion(ledger.Approve)) },
 		"veto":              func(ctx context.Context) error { return m.Opine(ctx, id, ledger.Veto, opinion(ledger.Veto)) },
+		"confirm":           func(ctx context.Context) error { return m.Confirm(ctx, id, word) },
 		"free":              func(ctx context.Context) error { _, _, err := m.Free(ctx, id, ask.CID(), ident.CID{}); return err },
 		"consent":           func(ctx context.Context) error { _, err := m.Consent(ctx, id, list); return err },
 		"undo":              func(ctx context.Context) error { _, err := m.Undo(ctx, id, undo); return err },

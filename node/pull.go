@@ -25,6 +25,7 @@ type peer interface {
 	Released(ctx context.Context, vault ident.CID, from int64, limit int) ([][]byte, error)
 	Cases(ctx context.Context, vault, after ident.CID) ([][]byte, error)
 	Moves(ctx context.Context, vault ident.CID, from ledger.MovesCursor) ([]ledgerrpc.Placement, ledger.MovesCursor, error)
+	confirmer
 }
 
 // keeper is this node's own ledgers, which verify whatever they are given.
@@ -38,7 +39,7 @@ var _ peer = (*ledgerrpc.Member)(nil)
 
 // puller catches up with the other members of this node's vaults: lanes with their
 // bodies, the owner's first because charters and devices are in it, then releases,
-// then cases, then where shards have moved. It is how a member that was away, a new one, and one that misses a
+// then cases, then what guardians confirm, then where shards have moved. It is how a member that was away, a new one, and one that misses a
 // message come to the same state as the others. It needs no vote and gives none; it
 // believes nobody, because everything that it takes proves itself.
 type puller struct {
@@ -166,7 +167,7 @@ func (u *puller) pullVault(ctx context.Context, vault ident.CID, silent map[iden
 		}
 		charter = next
 	}
-	for _, step := range []func(context.Context, ledger.Charter, ledger.Member) error{t.lanes, t.releases, t.cases, t.moves} {
+	for _, step := range []func(context.Context, ledger.Charter, ledger.Member) error{t.lanes, t.releases, t.cases, t.confirmations, t.moves} {
 		t.fromAll(ctx, charter, func(m ledger.Member) error { return step(ctx, charter, m) })
 	}
 	t.dropKeys(ctx, charter)

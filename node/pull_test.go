@@ -25,9 +25,11 @@ type couple struct {
 	asked       int  // times that it was asked for a body
 }
 
-func newCouple(t *testing.T) *couple {
-	// The first 5 of 7 members have voted for everything; these two were told of it.
-	v := ledgertest.NewVault("bench", 7)
+func newCouple(t *testing.T) *couple { return newCoupleOf(t, ledgertest.NewVault("bench", 7)) }
+
+// newCoupleOf makes a couple of a vault with seven members. The first 5 have voted for
+// everything; these two were told of it.
+func newCoupleOf(t *testing.T, v *ledgertest.Vault) *couple {
 	c := &couple{t: t, there: newBenchOf(t, t.TempDir(), v, 5), away: newBenchOf(t, t.TempDir(), v, 6)}
 	for _, b := range []*bench{c.there, c.away} {
 		if _, err := b.ledgers.Accept(t.Context(), v.Signed); err != nil {
@@ -123,6 +125,10 @@ func (deafPeer) Released(context.Context, ident.CID, int64, int) ([][]byte, erro
 }
 
 func (deafPeer) Cases(context.Context, ident.CID, ident.CID) ([][]byte, error) {
+	return nil, errNoAnswer
+}
+
+func (deafPeer) Confirmations(context.Context, ident.CID) ([]ident.Signed, error) {
 	return nil, errNoAnswer
 }
 

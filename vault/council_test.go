@@ -32,6 +32,14 @@ func (s storeSeat) Cases(_ context.Context, vault, after ident.CID) ([][]byte, e
 	return s.store.Cases(vault, after)
 }
 
+func (s storeSeat) Confirm(_ context.Context, vault ident.CID, confirmation ident.Signed) error {
+	return s.store.Confirm(vault, confirmation)
+}
+
+func (s storeSeat) Confirmations(_ context.Context, vault ident.CID) ([]ident.Signed, error) {
+	return s.store.Confirmations(vault)
+}
+
 func (s storeSeat) Free(_ context.Context, vault, request, after ident.CID) ([]ident.CID, bool, error) {
 	return s.store.Free(vault, request, after)
 }

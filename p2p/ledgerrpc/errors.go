@@ -96,6 +96,7 @@ var refusals = rpc.NewRefusals(
 	rpc.Row{Number: 57, Err: ledger.ErrTooLate, Explain: true},
 	rpc.Row{Number: 58, Err: ledger.ErrFrozen, Explain: true},
 	rpc.Row{Number: 59, Err: ledger.ErrLowers, Explain: true},
+	rpc.Row{Number: 60, Err: ledger.ErrSuperseded, Explain: true},
 )
 
 // head is what travels with a HeadError.

@@ -62,6 +62,8 @@ func Messages(vault, name ident.CID, lane ident.PublicKey, grant ident.Signed) m
 		"opine":               opineRequest{Op: Opine, Vault: vault, Kind: ledger.Approve, Parts: []uint64{400}},
 		"cases":               casesRequest{Op: Cases, Vault: vault},
 		"cases after":         casesRequest{Op: Cases, Vault: vault, After: name},
+		"confirm":             vaultRequest{Op: Confirm, Vault: vault, Parts: []uint64{400}},
+		"confirmations":       vaultRequest{Op: Confirmations, Vault: vault},
 		"free":                freeRequest{Op: Free, Vault: vault, Request: name},
 		"free after":          freeRequest{Op: Free, Vault: vault, Request: name, After: vault, Grant: grant},
 		"free answer":         freeAnswer{Parts: []uint64{72}, More: true},

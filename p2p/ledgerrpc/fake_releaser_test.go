@@ -18,6 +18,17 @@ type docket struct {
 	certs    [][]byte
 	undone   []byte
 	released [][]byte
+
+	confirmed []ident.Signed
+}
+
+func (f *fake) Confirm(_ context.Context, _ ident.CID, confirmation ident.Signed) error {
+	f.confirmed = append(f.confirmed, confirmation)
+	return f.refuse
+}
+
+func (f *fake) Confirmations(context.Context, ident.CID) ([]ident.Signed, error) {
+	return f.confirmed, f.refuse
 }
 
 func (f *fake) Request(_ context.Context, _ ident.CID, request, successor ident.Signed) error {

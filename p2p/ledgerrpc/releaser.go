@@ -8,9 +8,9 @@ import (
 	"holdfast/p2p/rpc"
 )
 
-// Docket is where requests are made and judged by people. What it is given is
-// signed; everybody may use it, because guardians have no device in the vault.
-// Everything may be repeated.
+// Docket is where people speak: requests are made and judged, and guardians say that
+// they have their shares. What it is given is signed; everybody may use it, because
+// guardians have no device in the vault. Everything may be repeated.
 type Docket interface {
 	// Request hands over a signed request, and with one of kind charter the signed
 	// successor, which is the zero value otherwise.
@@ -23,6 +23,13 @@ type Docket interface {
 	// request on; the undefined CID asks for the newest. None means that there are no
 	// more.
 	Cases(ctx context.Context, vault, after ident.CID) ([][]byte, error)
+
+	// Confirm hands over a guardian's confirmation of his share.
+	Confirm(ctx context.Context, vault ident.CID, confirmation ident.Signed) error
+
+	// Confirmations returns what the guardians of the charter in force have confirmed, at
+	// most one of each; none is no error.
+	Confirmations(ctx context.Context, vault ident.CID) ([]ident.Signed, error)
 }
 
 // Releaser is how what nobody needs is found, and let go of by a quorum.
@@ -65,7 +72,7 @@ const (
 	MaxReleased = 256
 )
 
-// The verbs of requests and releases.
+// The verbs of requests, of releases, and of what guardians confirm.
 const (
 	Ask      Verb = "request"
 	Opine    Verb = "opine"
@@ -77,6 +84,9 @@ const (
 	Undo     Verb = "undo"
 	Undone   Verb = "undone"
 	Standing Verb = "standing"
+
+	Confirm       Verb = "confirm"
+	Confirmations Verb = "confirmations"
 )
 
 // opineRequest brings an opinion of a stance.
@@ -123,4 +133,6 @@ var (
 	casesAnswer    = rpc.Bounds{Count: MaxCases, Each: ledger.MaxCase, Total: maxPage + ledger.MaxCase}
 	releasedAnswer = rpc.Bounds{Count: MaxReleased, Each: ledger.MaxReleased, Total: maxPage + ledger.MaxReleased}
 	freeBounds     = rpc.Bounds{Count: 1, Each: maxSegments, Total: maxSegments}
+
+	confirmationsAnswer = rpc.Bounds{Count: ledger.MaxGuardians, Each: maxSmall, Total: ledger.MaxGuardians * maxSmall}
 )

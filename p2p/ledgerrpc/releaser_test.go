@@ -99,6 +99,34 @@ func TestReleaseWords(t *testing.T) {
 	}
 }
 
+// What guardians confirm arrives as it was, of as many as a charter can have.
+func TestConfirmations(t *testing.T) {
+	f := newFake()
+	m := serve(t, f, ledgerrpc.Limits{}, ident.Signed{})
+	ctx := t.Context()
+	if list, err := m.Confirmations(ctx, vault); err != nil || len(list) != 0 {
+		t.Fatal(len(list), err)
+	}
+	for i := range ledger.MaxGuardians {
+		if err := m.Confirm(ctx, vault, object(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := m.Confirmations(ctx, vault)
+	if err != nil || len(list) != ledger.MaxGuardians {
+		t.Fatal(len(list), err)
+	}
+	for i, s := range list {
+		if !same(s, object(fmt.Sprint(i))) {
+			t.Errorf("confirmation %d is another", i)
+		}
+	}
+	f.confirmed = append(f.confirmed, object("one too many"))
+	_, err = m.Confirmations(ctx, vault)
+	wantErr(t, err, ledger.ErrTooLarge)
+	wantErr(t, m.Confirm(ctx, vault, ident.Signed{Object: make([]byte, ledger.MaxSmall+1<<11)}), ledgerrpc.ErrBadRequest)
+}
+
 func TestFree(t *testing.T) {
 	f := newFake()
 	m := serve(t, f, ledgerrpc.Limits{}, ident.Signed{})

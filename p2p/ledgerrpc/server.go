@@ -82,6 +82,10 @@ func (s *server) answer(ctx context.Context, x *rpc.Exchange, request []byte) er
 		return s.opine(ctx, x, request)
 	case Cases:
 		return s.cases(ctx, x, request)
+	case Confirm:
+		return s.confirm(ctx, x, request)
+	case Confirmations:
+		return s.confirmations(ctx, x, request)
 	case Free:
 		return s.free(ctx, x, request)
 	case Consent, Release, Undo, Undone:
