@@ -28,6 +28,9 @@ type Status struct {
 	Repairing  int64     // shards that most members know to be missing, or with somebody who is gone
 	Asked      time.Time // when the holders were
 	Members    int       // whose audits were heard
+
+	Guardians    []Confirmed // see Session.Confirmations
+	GuardiansErr error       // why no member says what they confirm
 }
 
 // Alone is the party of its kind whose loss would do most harm.
@@ -102,8 +105,14 @@ func (s *Session) Status(ctx context.Context, samples int) (Status, error) {
 	st := Status{Asked: s.options.Now()}
 	audits := make(chan []ledger.AuditReport, 1)
 	go func() { audits <- s.askAudits(ctx) }()
+	confirmed := make(chan struct{})
+	go func() {
+		defer close(confirmed)
+		st.Guardians, st.GuardiansErr = s.Confirmations(ctx)
+	}()
 	rolls, err := s.rollCall(samples).call(ctx, m)
 	reports := <-audits
+	<-confirmed
 	if err != nil {
 		return st, fmt.Errorf("status: %w", err)
 	}

@@ -18,14 +18,14 @@ import (
 func guardianCommand(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "guardian", Short: "be a guardian: one of the people who recover a vault and decide together", GroupID: groupGuardian,
-		Example: "  holdfast guardian init --key anna.key --name Anna\n  holdfast guardian share show --key anna.key --vault VAULT --bootstrap ADDR",
+		Example: "  holdfast guardian init --key anna.key --name Anna\n  holdfast guardian confirm --key anna.key --vault VAULT --bootstrap ADDR",
 	}
 	share := &cobra.Command{
 		Use: "share", Short: "look at your share of a vault's recovery key",
 		Example: "  holdfast guardian share show --key anna.key --vault VAULT --bootstrap ADDR",
 	}
 	share.AddCommand(guardianShareShow(a))
-	c.AddCommand(guardianInit(a), group(share), guardianRequests(a), guardianOpine(a, ledger.Approve), guardianOpine(a, ledger.Veto), guardianUndo(a))
+	c.AddCommand(guardianInit(a), group(share), guardianConfirm(a), guardianList(a), guardianRequests(a), guardianOpine(a, ledger.Approve), guardianOpine(a, ledger.Veto), guardianUndo(a))
 	return group(c)
 }
 

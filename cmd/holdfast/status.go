@@ -54,6 +54,7 @@ func (a *app) printStatus(s *vault.Session, standing vault.Standing, st vault.St
 	open := openCases(cases)
 	if a.json {
 		fields := statusJSON(st)
+		maps.Copy(fields, sharesJSON(s.Charter(), st))
 		maps.Copy(fields, map[string]any{
 			"message_type": "vault_status", "name": s.Name(), "vault": s.Vault().String(),
 			"freshness": standing.Freshness.String(), "answers": standing.Answers, "members": standing.Members, "silent": standing.Silent,
@@ -70,6 +71,7 @@ func (a *app) printStatus(s *vault.Session, standing vault.Standing, st vault.St
 	}
 	a.printf("%s\n", guardedBy(s.Charter()))
 	a.printHeard(s.Charter(), cases)
+	a.printShares(s.Charter(), st)
 	a.printf("%s\n", deletion(s.Charter()))
 	for _, k := range open {
 		a.printf("%s\n", alarm(k, s.Charter()))

@@ -143,16 +143,12 @@ func alone(all []vault.Alone) string {
 	return "the worst loss of one " + strings.Join(parts, ", of one ")
 }
 
-// printHeard says when the guardians have last spoken with their keys. That a guardian
-// still has his share nobody but himself can see.
+// printHeard says when the guardians have last spoken with their keys.
 func (a *app) printHeard(ch ledger.Charter, cases []vault.Case) {
 	for _, g := range ch.Guardians {
 		if at := heard(g, cases); !at.IsZero() {
-			a.printf("  %s has spoken %s ago\n", g.Name, formatSpan(max(time.Since(at), 0).Truncate(time.Second)))
+			a.printf("  %s has spoken %s ago\n", g.Name, age(at, time.Now()))
 		}
-	}
-	if len(ch.Guardians) > 0 && len(ch.Secret) > 0 {
-		a.printf("  whether they still have their shares only they can see: holdfast guardian share show\n")
 	}
 }
 

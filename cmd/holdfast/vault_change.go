@@ -166,11 +166,15 @@ func (a *app) changeVault(ctx context.Context, c vault.Change, f changeFlags, re
 			return appoint(ch)
 		}
 	}
+	before := s.Charter()
 	out, err := s.Change(ctx, kit.Entropy, c)
 	if err != nil && !out.Request.Defined() {
 		return err
 	}
 	a.reportChange(out, err)
+	if out.Done && len(out.Charter.Secret) > 0 && !ledger.SameShares(before, out.Charter) {
+		a.say("all shares are new: ask each guardian to try it now: holdfast guardian confirm --key FILE --vault %s --bootstrap ADDR", s.Vault())
+	}
 	return err
 }
 

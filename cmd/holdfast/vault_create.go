@@ -193,7 +193,7 @@ func (a *app) created(p vault.Profile, plan vault.Plan, f createFlags) {
 	a.printf("vault %s %s\ncode %v on %d operators\nkit %s\n", p.Name, p.Vault, plan.Code, len(plan.Members), f.kit)
 	a.showGuardians(a.out, plan.Guardians, plan.Threshold)
 	if len(plan.Guardians) > 0 {
-		a.say("ask each guardian to try it now: holdfast guardian share show --key FILE --vault %s --bootstrap ADDR", p.Vault)
+		a.say("ask each guardian to try it now: holdfast guardian confirm --key FILE --vault %s --bootstrap ADDR", p.Vault)
 	}
 	a.say("print %s and keep it where no fire takes it together with this machine; next: holdfast backup PATH", f.kit)
 }
