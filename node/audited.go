@@ -40,18 +40,18 @@ func (a audited) condition(node ident.PublicKey, grace time.Duration) repair.Con
 	if !known {
 		return repair.Condition{}
 	}
-	silent := max(h.Down, 1) // one that has not served for no time yet is waited for too
+	down := max(h.Down, 1) // one that has not served for no time yet is waited for too
 	switch h.State {
 	case ledger.HolderOK:
 		return repair.Condition{}
 	case ledger.HolderDraining:
 		return repair.Condition{Leaving: true}
-	case ledger.HolderAway:
-		return repair.Condition{Silent: silent, Excused: silent}
 	case ledger.HolderGone:
-		return repair.Condition{Silent: max(silent, grace)}
+		down = max(down, grace)
+	default:
+		down = min(down, grace-1)
 	}
-	return repair.Condition{Silent: min(silent, grace-1)}
+	return repair.Condition{Silent: down + h.Excused, Excused: h.Excused}
 }
 
 // newcomer is the weight of a node of which nothing is known: that of one that is being
@@ -67,12 +67,8 @@ func (a audited) weight(node ident.PublicKey) int {
 
 // lost lists the rows of a segment that those who hold them now have lost.
 func (a audited) lost(m *custody.Map, segment ident.CID) (rows []int) {
-	if len(a.missing[segment]) == 0 {
-		return nil
-	}
-	s, known := m.Find(segment)
 	for _, l := range a.missing[segment] {
-		if known && l.index < len(s.Held) && s.Held[l.index] != custody.Nowhere && m.Holders()[s.Held[l.index]].Node == l.node {
+		if audit.Holds(m, l.node, custody.Shard{Segment: segment, Index: l.index}) {
 			rows = append(rows, l.index)
 		}
 	}

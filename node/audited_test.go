@@ -19,21 +19,22 @@ import (
 func TestConditionOfHolders(t *testing.T) {
 	node, grace := ident.PublicKey{1}, 24*time.Hour
 	for _, c := range []struct {
-		state ledger.HolderState
-		down  time.Duration
-		want  repair.Condition
+		state         ledger.HolderState
+		down, excused time.Duration
+		want          repair.Condition
 	}{
-		{ledger.HolderOK, 0, repair.Condition{}},
-		{ledger.HolderDraining, 0, repair.Condition{Leaving: true}},
-		{ledger.HolderPaused, 0, repair.Condition{Silent: 1}},
-		{ledger.HolderSuspect, 3 * time.Hour, repair.Condition{Silent: 3 * time.Hour}},
-		{ledger.HolderSuspect, 30 * time.Hour, repair.Condition{Silent: grace - 1}},
-		{ledger.HolderAway, 50 * time.Hour, repair.Condition{Silent: 50 * time.Hour, Excused: 50 * time.Hour}},
-		{ledger.HolderGone, 25 * time.Hour, repair.Condition{Silent: 25 * time.Hour}},
-		{ledger.HolderGone, 0, repair.Condition{Silent: grace}},
-		{"a word of a later version", time.Hour, repair.Condition{Silent: time.Hour}},
+		{ledger.HolderOK, 0, 0, repair.Condition{}},
+		{ledger.HolderDraining, 0, 0, repair.Condition{Leaving: true}},
+		{ledger.HolderPaused, 0, 0, repair.Condition{Silent: 1}},
+		{ledger.HolderSuspect, 3 * time.Hour, 0, repair.Condition{Silent: 3 * time.Hour}},
+		{ledger.HolderSuspect, 30 * time.Hour, 0, repair.Condition{Silent: grace - 1}},
+		{ledger.HolderSuspect, 2 * time.Hour, 50 * time.Hour, repair.Condition{Silent: 52 * time.Hour, Excused: 50 * time.Hour}},
+		{ledger.HolderAway, 0, 50 * time.Hour, repair.Condition{Silent: 50*time.Hour + 1, Excused: 50 * time.Hour}},
+		{ledger.HolderGone, 25 * time.Hour, time.Hour, repair.Condition{Silent: 26 * time.Hour, Excused: time.Hour}},
+		{ledger.HolderGone, 0, 0, repair.Condition{Silent: grace}},
+		{"a word of a later version", time.Hour, 0, repair.Condition{Silent: time.Hour}},
 	} {
-		a := audited{holders: map[ident.PublicKey]audit.Holder{node: {Node: node, State: c.state, Down: c.down, Weight: 7}}}
+		a := audited{holders: map[ident.PublicKey]audit.Holder{node: {Node: node, State: c.state, Down: c.down, Excused: c.excused, Weight: 7}}}
 		if got := a.condition(node, grace); got != c.want {
 			t.Errorf("%s for %v: %+v, want %+v", c.state, c.down, got, c.want)
 		}

@@ -74,6 +74,9 @@ func (a *auditing) round(ctx context.Context) error {
 }
 
 func (a *auditing) probe(ctx context.Context) error {
+	if err := a.doubt(); err != nil {
+		return nil
+	}
 	return a.while(ctx, func(ctx context.Context, p *parts) error { return a.auditor.Probe(ctx, p.board) })
 }
 
@@ -103,15 +106,18 @@ func (a *auditing) while(ctx context.Context, f func(ctx context.Context, p *par
 // vaults implements audit.Vaults.
 func (a *auditing) vaults(ctx context.Context) iter.Seq2[audit.Vault, error] {
 	return func(yield func(audit.Vault, error) bool) {
-		_ = a.volume.use(ctx, func(p *parts) error {
+		on := true
+		err := a.volume.use(ctx, func(p *parts) error {
 			for _, id := range p.member.All() {
-				v, member, err := a.vault(p, id)
-				if (member || err != nil) && !yield(v, err) || err != nil {
-					return nil
+				if v, member, err := a.vault(p, id); on && (member || err != nil) {
+					on = yield(v, err)
 				}
 			}
 			return nil
 		})
+		if on && err != nil {
+			yield(audit.Vault{}, err)
+		}
 	}
 }
 
@@ -184,7 +190,8 @@ const maxShown = 64
 // Certificate implements audit.Peers.
 func (a *auditing) Certificate(ctx context.Context, node ident.PublicKey) (ledger.NodeCertificate, error) {
 	if node == a.node {
-		return a.shelf.keys.cert, nil
+		own, _ := a.shelf.orders.showing() // it can be renewed while the node runs
+		return own, nil
 	}
 	found, err := a.find(ctx, node)
 	return found.Certificate, err

@@ -173,7 +173,7 @@ func (n *Node) offer() {
 			return n.client.Member(node, ident.Signed{})
 		},
 		prover: func(chain ledger.Chain, node ident.PublicKey) prover {
-			return n.holders.Holder(node, chain.ID(), credentialOf(chain))
+			return limited{n.holders.Holder(node, chain.ID(), credentialOf(chain)), n.throttle, classAudit, nil}
 		},
 		after: n.config.MovedAfter.Or(DefaultMovedAfter), dropped: func() { n.steward.did.dropped.Add(1) }, stamp: at, log: n.log,
 	}).start()

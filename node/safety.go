@@ -79,16 +79,11 @@ func countSafety(m *custody.Map, board *audit.Board, vault ident.CID) CustodySta
 		}
 	}
 	for s := range board.Missing(vault) {
-		if g, ok := m.Find(s.Segment); ok && holds(m, g, s) {
+		if audit.Holds(m, s.Node, s.Shard) {
 			loss.Shard(s.Segment, s.Index)
 		}
 	}
 	return custodyOf(m.Judge(loss))
-}
-
-// holds reports whether a missing shard is still placed with the holder that lacks it.
-func holds(m *custody.Map, g custody.Segment, s audit.Shard) bool {
-	return s.Index < len(g.Held) && g.Held[s.Index] != custody.Nowhere && m.Holders()[g.Held[s.Index]].Node == s.Node
 }
 
 // riskMargin is the margin up to which a segment that lacks shards is at risk.

@@ -3,9 +3,11 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"holdfast/internal/ident"
+	"holdfast/node/audit"
 	"holdfast/p2p/shardrpc"
 	"holdfast/store"
 )
@@ -53,7 +55,7 @@ type limited struct {
 	shardrpc.Holder
 	throttle *throttle
 	class    class
-	went     func(ctx context.Context, good bool) // told how transfers of rows go; nil: nobody is
+	went     func(ctx context.Context, good bool) // told how transfers of rows and their parts go; nil: nobody is
 }
 
 // tell passes on how a transfer went. That a node is out of reach, busy or paused is no
@@ -94,13 +96,15 @@ func (l limited) Range(ctx context.Context, ref shardrpc.Ref, want ident.CID, si
 	if err := l.throttle.down.pay(ctx, l.class, n); err != nil {
 		return nil, err
 	}
-	return l.Holder.Range(ctx, ref, want, size, off, n, dst)
+	part, err := l.Holder.Range(ctx, ref, want, size, off, n, dst)
+	return part, l.tell(ctx, err)
 }
 
-// Audit implements shardrpc.Auditable.
+// Audit implements shardrpc.Auditable. That this node's own limits leave no room for an
+// answer says nothing about who would have given it.
 func (l limited) Audit(ctx context.Context, challenges []shardrpc.Challenge) ([]shardrpc.Outcome, error) {
 	if err := l.throttle.down.pay(ctx, l.class, int64(len(challenges))*store.GroupSize); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", audit.ErrNotAsked, err)
 	}
 	return l.Holder.Audit(ctx, challenges)
 }

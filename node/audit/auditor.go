@@ -43,11 +43,18 @@ const (
 // answer is entered, and is no error; what this node's own disk says is one.
 func (a *Auditor) Round(ctx context.Context, b *Board) error {
 	var errs []error
+	all, audited := true, map[ident.CID]bool{}
 	for v, err := range a.Vaults(ctx) {
-		if err != nil {
-			return errors.Join(append(errs, err)...)
+		if err == nil {
+			audited[v.ID] = true
+			err = a.vault(ctx, b, v)
+		} else {
+			all = false // it may be any
 		}
-		errs = append(errs, a.vault(ctx, b, v))
+		errs = append(errs, err)
+	}
+	if all && ctx.Err() == nil {
+		errs = append(errs, b.keep(audited))
 	}
 	return errors.Join(append(errs, b.Flush())...)
 }
@@ -174,9 +181,18 @@ func (b *Board) begin(at place, operator ident.PublicKey, k *stock) *visit {
 	b.reach(at.node, operator)
 	v := b.record(at)
 	v.Shards = k.shards
-	w := &visit{at: at, alert: min(v.Alert, alertShare), hurry: v.Hurry, inventoried: v.Inventory}
-	v.Alert -= w.alert
-	return w
+	return &visit{at: at, alert: min(v.Alert, alertShare), hurry: v.Hurry, inventoried: v.Inventory}
+}
+
+// closer says that so many challenges were asked besides the usual ones.
+func (b *Board) closer(at place, alert int64) {
+	if alert == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v := b.record(at)
+	v.Alert = max(v.Alert-alert, 0)
 }
 
 // contact enters how a node took a question.

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -92,13 +94,36 @@ func (b *Board) load(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	return tx.Bucket(bucketHolders).ForEach(func(k, v []byte) error {
+	err = tx.Bucket(bucketHolders).ForEach(func(k, v []byte) error {
 		at, err := parsePlace(k)
 		if err != nil {
 			return err
 		}
 		b.holders[at] = new(record)
 		return wire.Decode(v, b.holders[at])
+	})
+	if err != nil {
+		return err
+	}
+	return b.recount(tx)
+}
+
+// recount counts what is missing: rows are written at once, and records behind them.
+func (b *Board) recount(tx *bbolt.Tx) error {
+	for _, v := range b.holders {
+		v.Missing = 0
+	}
+	return tx.Bucket(bucketMissing).ForEach(func(k, v []byte) error {
+		e, err := parseEntry(k, v)
+		if err != nil {
+			return err
+		}
+		if b.holders[e.at] == nil {
+			fresh := newRecord()
+			b.holders[e.at] = &fresh
+		}
+		b.holders[e.at].Missing++
+		return nil
 	})
 }
 
@@ -137,6 +162,48 @@ func (b *Board) write(tx *bbolt.Tx, at place) error {
 		return err
 	}
 	return tx.Bucket(bucket).Put(key, p)
+}
+
+// keep forgets all vaults but these: this node is no member of any other any more.
+func (b *Board) keep(vaults map[ident.CID]bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	gone := map[ident.CID]bool{}
+	for at := range b.holders {
+		if !vaults[at.vault] {
+			gone[at.vault] = true
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	err := b.update(func(tx *bbolt.Tx) error {
+		var errs []error
+		for vault := range gone {
+			for _, bucket := range [][]byte{bucketHolders, bucketDoubts, bucketMissing} {
+				errs = append(errs, drop(tx.Bucket(bucket), vault.Bytes()))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		return err
+	}
+	of := func(at place) bool { return at.vault.Defined() && !vaults[at.vault] }
+	maps.DeleteFunc(b.holders, func(at place, _ *record) bool { return of(at) })
+	maps.DeleteFunc(b.changed, func(at place, _ bool) bool { return of(at) })
+	return nil
+}
+
+// drop removes the rows whose keys begin with a prefix.
+func drop(bucket *bbolt.Bucket, prefix []byte) error {
+	c := bucket.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Seek(prefix) {
+		if err := bucket.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reach returns a node's, for a caller that holds the lock and may change it.
@@ -199,27 +266,35 @@ func (b *Board) judge(at place) Holder {
 		r = *known
 	}
 	h := Holder{
-		Node: at.node, Operator: r.Operator, Down: time.Duration(r.Down) * time.Millisecond, Proof: moment(v.proof()),
+		Node: at.node, Operator: r.Operator, Proof: moment(v.proof()),
+		Down: time.Duration(max(r.Down, v.Mute.For)) * time.Millisecond, Excused: time.Duration(r.Excused) * time.Millisecond,
 		Shards: v.Shards, Missing: v.Missing, Passed: v.Passed, Failed: v.Failed, Timeouts: v.Timeouts,
 	}
 	state, since := r.state(now, b.rules.RepairAfter)
+	mute := v.Mute.Since > 0 && (state == ledger.HolderOK || state == ledger.HolderDraining)
+	if mute {
+		state, since = v.Mute.state(b.rules.RepairAfter), v.Mute.Since
+	}
 	h.State, h.Since = state, moment(since)
 	if state == ledger.HolderAway {
 		h.Until = moment(r.Away)
 	}
 	h.Weight, h.Why = weight(r, v, b.rules.Vetting, now)
-	h.Why = because(h, h.Why)
+	h.Why = because(h, mute, h.Why)
 	return h
 }
 
 // because says first what is wrong with the state, then what is missing, and then what
 // keeps the weight down.
-func because(h Holder, why string) string {
+func because(h Holder, mute bool, why string) string {
 	at := h.Since.UTC().Format("2006-01-02 15:04 UTC")
 	var state string
 	switch h.State {
 	case ledger.HolderSuspect:
 		state = "does not answer since " + at
+		if mute {
+			state = "answers, and proves nothing that it is asked for, since " + at
+		}
 	case ledger.HolderPaused:
 		state = "its volume is not there since " + at
 	case ledger.HolderGone:
@@ -227,11 +302,14 @@ func because(h Holder, why string) string {
 	case ledger.HolderAway:
 		state = "has said that it is away until " + h.Until.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	missing := ""
-	if h.Missing > 0 {
-		missing = fmt.Sprintf("%d of its %d shards are missing", h.Missing, h.Shards)
+	return join(state, lacking(h), why)
+}
+
+func lacking(h Holder) string {
+	if h.Missing == 0 {
+		return ""
 	}
-	return join(state, missing, why)
+	return fmt.Sprintf("%d of its %d shards are missing", h.Missing, h.Shards)
 }
 
 func join(parts ...string) string {
@@ -263,11 +341,8 @@ func (b *Board) Announced(node ident.PublicKey, state ledger.HolderState, until 
 	defer b.mu.Unlock()
 	now := b.rules.Now()
 	old := b.nodes[node]
-	if old == nil && state == ledger.HolderOK {
-		return
-	}
 	if old == nil {
-		old = b.reach(node, ident.PublicKey{})
+		return // no holder, as far as this node has asked
 	}
 	away, left := int64(0), int64(0)
 	if state == ledger.HolderAway {
@@ -327,21 +402,30 @@ type Totals struct {
 func (b *Board) Totals() (t Totals) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := b.rules.Now()
-	seen := map[ident.PublicKey]bool{}
+	worst := map[ident.PublicKey]ledger.HolderState{} // of each node, over its vaults
 	for at, v := range b.holders {
 		t.Missing += v.Missing
 		t.Passed, t.Failed, t.Timeouts = t.Passed+v.Passed, t.Failed+v.Failed, t.Timeouts+v.Timeouts
-		if r := b.nodes[at.node]; r != nil && v.Shards > 0 && !seen[at.node] {
-			seen[at.node] = true
-			t.Holders++
-			switch state, _ := r.state(now, b.rules.RepairAfter); state {
-			case ledger.HolderSuspect, ledger.HolderPaused:
-				t.Suspect++
-			case ledger.HolderGone:
-				t.Gone++
-			}
+		if v.Shards > 0 {
+			worst[at.node] = worse(worst[at.node], b.judge(at).State)
+		}
+	}
+	t.Holders = len(worst)
+	for _, state := range worst {
+		switch state {
+		case ledger.HolderSuspect, ledger.HolderPaused:
+			t.Suspect++
+		case ledger.HolderGone:
+			t.Gone++
 		}
 	}
 	return t
+}
+
+func worse(a, b ledger.HolderState) ledger.HolderState {
+	all := ledger.HolderStates()
+	if slices.Index(all, a) > slices.Index(all, b) {
+		return a
+	}
+	return b
 }

@@ -162,6 +162,16 @@ func TestWeight(t *testing.T) {
 	}
 }
 
+// A clock that was set back makes nobody new.
+func TestWeightAfterAClockWasSetBack(t *testing.T) {
+	now := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+	v := newRecord()
+	v.Passed = 10
+	if got, why := weight(newReach(ident.PublicKey{}, now.Add(time.Hour)), v, TestVetting, now); got != ledger.FullWeight {
+		t.Errorf("%d: %s", got, why)
+	}
+}
+
 // What an error means for how a node is reached.
 func TestContactOf(t *testing.T) {
 	for err, want := range map[error]Contact{

@@ -13,9 +13,11 @@ type Holder struct {
 	Node, Operator ident.PublicKey
 
 	State ledger.HolderState
-	Since time.Time     // of the state
-	Until time.Time     // announced end, of one that is away
-	Down  time.Duration // in which it was seen not to serve, since it last did
+	Since time.Time // of the state
+	Until time.Time // announced end, of one that is away
+
+	Down    time.Duration // in which it was seen not to serve, since it last did, and was not announced to be away
+	Excused time.Duration // the same, while it was announced to be
 
 	Proof  time.Time // the older of its last answered round and its last inventory
 	Weight int       // 0 to ledger.FullWeight

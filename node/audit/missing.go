@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -243,9 +244,12 @@ type entry struct {
 const boardPage = 1024
 
 // each goes through the rows whose keys begin with a prefix. What cannot be read ends it.
-func (b *Board) each(bucket, prefix []byte) iter.Seq[entry] {
+func (b *Board) each(bucket, prefix []byte) iter.Seq[entry] { return b.from(bucket, prefix, prefix) }
+
+// from is each, from a key on.
+func (b *Board) from(bucket, prefix, from []byte) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
-		from := prefix
+		from := from
 		for {
 			page, next := b.page(bucket, prefix, from)
 			for _, e := range page {
@@ -300,11 +304,29 @@ func shardKey(s custody.Shard) []byte {
 	return custody.AppendRow(nil, custody.Row{Digest: s.Segment.Hash(), Index: uint16(s.Index)})
 }
 
-// open returns what is to be asked for again: shards that the holder has spoken about,
-// those that are missing included, since it may have them again; and shards for which
-// it did not answer.
-func (b *Board) open(at place) (talked, silent []custody.Shard) {
-	for e := range b.each(bucketDoubts, at.key()) {
+// around goes through the rows of a holder, from one at random on and in the end those
+// before it, so that who takes only some gets to all of them.
+func (b *Board) around(bucket []byte, at place, random *rand.Rand) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		begin := custody.Shard{Segment: ident.NewCID(ident.DagCBOR, [ident.HashSize]byte{byte(random.Uint32()), byte(random.Uint32())})}
+		for e := range b.from(bucket, at.key(), append(at.key(), shardKey(begin)...)) {
+			if !yield(e) {
+				return
+			}
+		}
+		for e := range b.each(bucket, at.key()) {
+			if compareShards(e.shard, begin) >= 0 || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// open returns some of what is to be asked for again: shards that the holder has spoken
+// about, those that are missing included, since it may have them again; and shards for
+// which it did not answer.
+func (b *Board) open(at place, random *rand.Rand) (talked, silent []custody.Shard) {
+	for e := range b.around(bucketDoubts, at, random) {
 		var d doubt
 		if wire.Decode(e.value, &d) != nil {
 			continue
@@ -316,7 +338,7 @@ func (b *Board) open(at place) (talked, silent []custody.Shard) {
 			talked = append(talked, e.shard)
 		}
 	}
-	for e := range b.each(bucketMissing, at.key()) {
+	for e := range b.around(bucketMissing, at, random) {
 		if len(talked) == retestLimit {
 			break
 		}
@@ -345,6 +367,7 @@ func (b *Board) tell(w *visit, lies int64) {
 	now := b.rules.Now()
 	v := b.record(w.at)
 	v.passed(w.passed)
+	v.Mute.heard(w.spoke, ledger.Millis(now), 3*b.rules.Every)
 	switch {
 	case w.contact != Served:
 		v.Timeouts++

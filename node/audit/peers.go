@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"holdfast/internal/ident"
@@ -21,10 +22,16 @@ type Vault struct {
 	Shard func(s custody.Shard) (payload ident.CID, size int64, err error)
 }
 
-// Vaults goes through the vaults of which this node is a member. An error ends it.
+// Vaults goes through the vaults of which this node is a member. An error is about one of
+// them, or about what of them cannot be listed.
 type Vaults func(ctx context.Context) iter.Seq2[Vault, error]
 
-// Peer is a holder as the auditor sees it in one vault.
+// ErrNotAsked says that a question was not put to a holder, for a reason of this node's
+// own: it says nothing about the holder.
+var ErrNotAsked = errors.New("this node has not asked")
+
+// Peer is a holder as the auditor sees it in one vault. What is not asked because of this
+// node's own limits is ErrNotAsked.
 type Peer interface {
 	shardrpc.Auditable
 	Info(ctx context.Context, devices ...ident.PublicKey) (shardrpc.Info, error)

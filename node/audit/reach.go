@@ -30,7 +30,8 @@ type reach struct {
 	Asked    int64           `cbor:"asked"`           // for the last time
 	Last     Contact         `cbor:"last"`            // what came of it
 	Since    int64           `cbor:"since"`           // when it began to answer like that
-	Down     int64           `cbor:"down"`            // ms in which it was seen not to serve, since it last did
+	Down     int64           `cbor:"down"`            // ms in which it was seen not to serve, since it last did, and was not announced to be away
+	Excused  int64           `cbor:"exc,omitempty"`   // the same, while it was announced to be
 	Away     int64           `cbor:"away,omitempty"`  // until when it is announced to be away
 	Left     int64           `cbor:"left,omitempty"`  // when that was first said; 0 if it is not
 	Draining bool            `cbor:"drain,omitempty"` // it has said that it moves its shards elsewhere
@@ -53,8 +54,10 @@ func (r *reach) heard(c Contact, now time.Time, within time.Duration) {
 	}
 	switch {
 	case c == Served:
-		r.Down = 0
-	case r.Last != Served && !r.away(now):
+		r.Down, r.Excused = 0, 0
+	case r.Last != Served && r.away(now):
+		r.Excused += between(r.Asked, t, within)
+	case r.Last != Served:
 		r.Down += between(r.Asked, t, within)
 	}
 	if !r.away(now) {

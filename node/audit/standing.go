@@ -46,10 +46,10 @@ func weight(r reach, v record, rules Vetting, now time.Time) (w int, why string)
 			reasons = append(reasons, fmt.Sprintf(format, args...))
 		}
 	}
-	age := now.Sub(ledger.Time(r.First))
+	age := max(now.Sub(ledger.Time(r.First)), 0)
 	if age < rules.Age || v.Passed < rules.Passed {
 		lower(newWeight*million/ledger.FullWeight, "new: %d of %d audits passed, here for %d of %d days",
-			min(v.Passed, rules.Passed), rules.Passed, int(max(age, 0)/day), int(rules.Age/day))
+			min(v.Passed, rules.Passed), rules.Passed, int(age/day), int(rules.Age/day))
 	}
 	lower(max(v.Score-auditsFloor, 0)*million/(million-auditsFloor), "%.1f %% of its latest audits passed%s", percent(v.Score), v.lies())
 	up := r.Up.share()

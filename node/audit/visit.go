@@ -25,8 +25,10 @@ type visit struct {
 	inventoried int64 // when there was one last, ms
 
 	contact  Contact
+	asked    bool // a request went out
 	failures int  // requests without an answer
 	news     bool // a shard that was drawn is not there, by the holder's own word
+	spoke    said // of what was drawn
 	passed   int64
 	proved   []custody.Shard
 	denied   []custody.Shard // by its own word, missing or bad
@@ -48,7 +50,7 @@ func (w *visit) run(ctx context.Context, b *Board) {
 	if w.at.node != w.auditor.Me {
 		w.challenge(ctx, peer, w.stock.picks)
 		w.news = len(w.denied) > 0
-		if len(w.stock.picks) == 0 {
+		if w.spoke = w.saying(); !w.asked {
 			w.contact = w.auditor.sign(ctx, w.at)
 		}
 		if w.contact != Served {
@@ -60,6 +62,26 @@ func (w *visit) run(ctx context.Context, b *Board) {
 	if now := ledger.Millis(b.rules.Now()); w.hurry || due(w.inventoried, now, w.auditor.Inventory, w.at.node) {
 		w.inventory(ctx, peer, b, now)
 	}
+}
+
+// said is what a holder has said of the groups that were drawn.
+type said int
+
+const (
+	unasked   said = iota // nothing was drawn, or no request went out
+	something             // of one of them at least, good or bad
+	nothing               // of none, although it answers
+)
+
+// saying judges a holder's answers by now.
+func (w *visit) saying() said {
+	switch {
+	case w.passed > 0 || len(w.denied)+len(w.lied) > 0:
+		return something
+	case w.asked && w.contact == Served && len(w.silent) > 0:
+		return nothing
+	}
+	return unasked
 }
 
 // challenge asks for groups, as many at once as one request takes.
@@ -88,6 +110,9 @@ func (w *visit) request(ctx context.Context, peer Peer, picks []pick) {
 		return
 	}
 	outcomes, err := w.audit(ctx, peer, challenges)
+	if errors.Is(err, ErrNotAsked) {
+		return
+	}
 	w.answered(err)
 	if err != nil {
 		w.narrow(ctx, peer, asked)
@@ -131,6 +156,7 @@ func (w *visit) narrow(ctx context.Context, peer Peer, picks []pick) {
 // answered keeps the best of what the requests of a round say about the node: one that
 // was answered is enough.
 func (w *visit) answered(err error) {
+	w.asked = true
 	if c := contactOf(err); c == Served || w.contact == Silent {
 		w.contact = c
 	}
@@ -169,35 +195,34 @@ func (w *visit) sort(o shardrpc.Outcome, s custody.Shard) {
 // about, and alone, a few in a round, what it did not answer for, so that such a shard
 // spoils no other.
 func (w *visit) retest(ctx context.Context, peer Peer, b *Board) {
-	talked, silent := b.open(w.at)
-	group := func(s custody.Shard) (p pick, ok bool) {
+	talked, silent := b.open(w.at, w.random)
+	w.challenge(ctx, peer, w.anyGroups(talked))
+	for _, p := range w.anyGroups(silent) {
+		w.request(ctx, peer, []pick{p})
+	}
+}
+
+// anyGroups draws one group of each shard. Shards that the ledger does not place with the
+// holder any more are left out.
+func (w *visit) anyGroups(shards []custody.Shard) (picks []pick) {
+	for _, s := range shards {
 		if !Holds(w.vault.Map, w.at.node, s) {
-			return p, false
+			continue
 		}
-		_, size, err := w.vault.Shard(s)
-		if err != nil {
-			return p, false
-		}
-		return pick{s, w.random.Int64N(store.Groups(size))}, true
-	}
-	var together []pick
-	for _, s := range talked {
-		if p, ok := group(s); ok {
-			together = append(together, p)
+		if _, size, err := w.vault.Shard(s); err == nil {
+			picks = append(picks, pick{s, w.random.Int64N(store.Groups(size))})
 		}
 	}
-	w.challenge(ctx, peer, together)
-	for _, s := range silent {
-		if p, ok := group(s); ok {
-			w.request(ctx, peer, []pick{p})
-		}
-	}
+	return picks
 }
 
 // enter brings the round's findings to the board.
 func (w *visit) enter(b *Board) error {
 	if w.at.node != w.auditor.Me {
 		b.contact(w.at.node, w.contact)
+	}
+	if w.contact == Served {
+		b.closer(w.at, w.alert)
 	}
 	errs := []error{b.Found(w.at.vault, w.at.node, append(w.proved, w.back...)...)}
 	doubt := func(from source, shards []custody.Shard) {

@@ -68,6 +68,11 @@ type holder struct {
 	claims map[custody.Shard]bool // it lists these, and has them no more
 	asked  int                    // groups
 	pages  int                    // of inventory
+	first  int                    // of the groups, were the first of their shard
+
+	endless bool // what it lists never ends
+	fails   bool // it fails for a reason of its own, whatever group it is asked for
+	unasked bool // those who ask are kept from it by limits of their own
 }
 
 // newWorld makes n holders, of which the first members audit, and segments of code n/2.
@@ -188,12 +193,20 @@ func (h line) Audit(_ context.Context, challenges []shardrpc.Challenge) ([]shard
 	if err := h.begin(); err != nil {
 		return nil, err
 	}
+	if h.unasked {
+		return nil, ErrNotAsked
+	}
 	out := make([]shardrpc.Outcome, len(challenges))
 	for i, c := range challenges {
 		s := custody.Shard(c.Ref)
 		h.asked++
+		if c.Group == 0 {
+			h.first++
+		}
 		_, has := h.shards[s]
 		switch {
+		case h.fails:
+			out[i] = shardrpc.Unproved
 		case h.hush[s]:
 			return nil, rpc.ErrTimeout
 		case h.lies[s] > 0:
@@ -230,6 +243,10 @@ func (h line) InventoryBucket(_ context.Context, bucket byte, after shardrpc.Ref
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pages++
+	if h.endless {
+		row := [ident.HashSize]byte{0: bucket, 30: byte(h.pages >> 8), 31: byte(h.pages)}
+		return []shardrpc.Ref{{Segment: ident.NewCID(ident.DagCBOR, row)}}, true, h.begin()
+	}
 	const page = 3
 	rows := slices.DeleteFunc(h.list(), func(r shardrpc.Ref) bool {
 		return r.Segment.Hash()[0] != bucket || after != (shardrpc.Ref{}) && compareShards(custody.Shard(r), custody.Shard(after)) <= 0
