@@ -69,7 +69,10 @@ type movesPage struct {
 func (t *trip) takeMoves(ctx context.Context, at pullCursor, list []ledgerrpc.Placement) error {
 	for _, pl := range list {
 		err := t.volume.use(ctx, func(p *parts) error {
-			return p.member.AdoptPlacement(t.vault, ledger.Placement{V: 1, Receipt: pl.Receipt, Cert: pl.Certificate})
+			if err := p.member.AdoptPlacement(t.vault, ledger.Placement{V: 1, Receipt: pl.Receipt, Cert: pl.Certificate}); err != nil {
+				return err
+			}
+			return p.promised(t.vault, pl)
 		})
 		if err == nil {
 			continue

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
+	"holdfast/ledger/custody"
 	"holdfast/ledger/ledgertest"
 	"holdfast/p2p/ledgerrpc"
 )
@@ -74,6 +75,11 @@ func TestCatchUpWithMoves(t *testing.T) {
 	c.peer = movingPeer{peer: c.there.ledgers, shown: &shown}
 	step := c.lane.Snapshot("one", 2)
 	c.adopt(c.there, c.lane, step)
+	healed := c.away.parts().board
+	for _, s := range step.Segments() {
+		must(t, healed.Lost(c.there.vault.ID(), c.there.vault.Members[3].Node.Public(), custody.Shard{Segment: s}))
+	}
+	c.there.clock.advance(time.Minute)
 	for _, m := range []int{1, 2, 3} {
 		must(t, c.there.ledgers.AddPlacement(t.Context(), c.there.vault.ID(), c.move(step, m)))
 	}
@@ -86,6 +92,10 @@ func TestCatchUpWithMoves(t *testing.T) {
 	}
 	if shown != 3 {
 		t.Errorf("%d placements were shown", shown)
+	}
+	// Who has given a receipt since has what it was found not to have.
+	for s := range healed.Missing(c.there.vault.ID()) {
+		t.Errorf("%+v is still missing", s)
 	}
 }
 
