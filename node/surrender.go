@@ -55,8 +55,8 @@ func (m *surrender) read(ctx context.Context, keys []store.Key) (held []heldShar
 				return err
 			}
 			info, err := p.shelf.Stat(ctx, k)
-			if isAbsent(err) || !known {
-				continue
+			if isAbsent(err) || errors.Is(err, store.ErrPaused) || !known {
+				continue // of a volume that is away, too: others wait for none
 			}
 			if err != nil {
 				return err
