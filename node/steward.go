@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"holdfast/p2p"
 	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/shardrpc"
+	"holdfast/store"
 )
 
 // steward repairs the segments of the vaults of which this node is a member: it looks
@@ -39,10 +42,17 @@ type steward struct {
 	did deeds
 
 	mu     sync.Mutex
-	waits  map[ident.CID]*waits          // by vault
-	given  map[segmentOf]time.Time       // segments that were given up, until then
-	struck map[ident.PublicKey]time.Time // new holders that failed, until then
-	queues map[ident.CID]*queue          // by vault
+	waits  map[ident.CID]*waits    // by vault
+	given  map[segmentOf]time.Time // segments that were given up, until then
+	struck map[target]time.Time    // new holders that failed, until then
+	queues map[ident.CID]*queue    // by vault
+}
+
+// target is a new holder in one vault: what it refuses there, for want of quota or of a
+// charter, it may take in another.
+type target struct {
+	vault ident.CID
+	node  ident.PublicKey
 }
 
 // repairRules is what node.toml says about repair.
@@ -96,7 +106,7 @@ const (
 
 // start makes the crew and the loop of a steward whose other fields are filled in.
 func (w *steward) start() *steward {
-	w.waits, w.given, w.struck = map[ident.CID]*waits{}, map[segmentOf]time.Time{}, map[ident.PublicKey]time.Time{}
+	w.waits, w.given, w.struck = map[ident.CID]*waits{}, map[segmentOf]time.Time{}, map[target]time.Time{}
 	w.queues = map[ident.CID]*queue{}
 	w.crew = repair.NewCrew(repair.Config{
 		Self: w.keys.cert.Node, Rate: w.rules.rate, Log: w.log, Began: w.began, Report: w.report, Moved: w.did.carried,
@@ -110,8 +120,11 @@ func (w *steward) start() *steward {
 // nothing left, or a newer plan is due.
 func (w *steward) run(ctx context.Context) error {
 	jobs, err := w.plan(ctx)
-	if err != nil || len(jobs) == 0 {
-		return nil // a paused volume, or a network that does not answer: later
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrPaused) {
+		w.log.Warn("not all vaults are looked after for now", "error", err)
+	}
+	if len(jobs) == 0 {
+		return nil
 	}
 	slices.SortStableFunc(jobs, func(a, b repair.Job) int { return int((a.Life - b.Life) / time.Second) })
 	soon, cancel := context.WithTimeout(ctx, shift)
@@ -123,17 +136,23 @@ func (w *steward) run(ctx context.Context) error {
 	return nil
 }
 
-// plan lists what is to be done for all vaults.
+// plan lists what is to be done for all vaults. One that cannot be looked at keeps no
+// other back.
 func (w *steward) plan(ctx context.Context) (jobs []repair.Job, err error) {
 	var vaults []ident.CID
 	err = w.volume.use(ctx, func(p *parts) error {
 		vaults = p.member.All()
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	s := &survey{steward: w}
 	for _, v := range vaults {
-		if err == nil {
-			jobs, err = s.vault(ctx, v, jobs)
+		more, failed := s.vault(ctx, v)
+		jobs = append(jobs, more...)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("vault %v: %w", v, failed))
 		}
 	}
 	w.forget(vaults)
@@ -165,13 +184,13 @@ func (w *steward) settle(at segmentOf, r repair.Result) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue(at.vault).ended()
-	var target *repair.TargetError
+	var failed *repair.TargetError
 	switch {
 	case r.Err == nil:
 		// What does not count although it was recorded is not done again at once.
 		w.given[at] = w.stamp.now().Add(min(pause, time.Minute))
-	case errors.As(r.Err, &target):
-		w.struck[target.Node] = until
+	case errors.As(r.Err, &failed):
+		w.struck[target{at.vault, failed.Node}] = until
 	default:
 		w.given[at] = until
 	}
@@ -183,29 +202,25 @@ func (w *steward) forget(vaults []ident.CID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.stamp.now()
-	for v := range w.waits {
-		if !slices.Contains(vaults, v) {
-			delete(w.waits, v)
-			delete(w.queues, v)
-		}
-	}
+	maps.DeleteFunc(w.waits, func(v ident.CID, _ *waits) bool { return !slices.Contains(vaults, v) })
+	maps.DeleteFunc(w.queues, func(v ident.CID, _ *queue) bool { return !slices.Contains(vaults, v) })
 	for at, until := range w.given {
 		if !now.Before(until) {
 			delete(w.given, at)
 		}
 	}
-	for node, until := range w.struck {
+	for at, until := range w.struck {
 		if !now.Before(until) {
-			delete(w.struck, node)
+			delete(w.struck, at)
 		}
 	}
 }
 
 // isStruck reports whether a new holder is left alone.
-func (w *steward) isStruck(node ident.PublicKey) bool {
+func (w *steward) isStruck(at target) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	until, struck := w.struck[node]
+	until, struck := w.struck[at]
 	return struck && w.stamp.now().Before(until)
 }
 

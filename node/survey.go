@@ -31,40 +31,42 @@ type seen struct {
 	ill     map[ident.CID]bool
 }
 
-// vault appends what is to be done for one vault.
-func (s *survey) vault(ctx context.Context, vault ident.CID, jobs []repair.Job) ([]repair.Job, error) {
+// vault lists what is to be done for one vault.
+func (s *survey) vault(ctx context.Context, vault ident.CID) (jobs []repair.Job, err error) {
 	in, err := s.read(ctx, vault)
 	if err != nil {
-		return jobs, err
+		return nil, err
 	}
 	charter := in.chain.Current()
 	if _, member := charter.MemberByNode(s.keys.cert.Node); !member {
-		return jobs, nil
+		s.note(vault, repair.Outlook{}, 0)
+		return nil, nil
 	}
 	v := s.view(in)
 	if _, out := repair.Plan(v, 0); out.Damaged+out.Leaving == 0 {
 		s.note(vault, out, 0)
-		return jobs, nil
+		return nil, nil
 	}
 	if err := s.look(ctx); err != nil {
-		return jobs, err
+		return nil, err
 	}
 	s.offer(&v, in)
 	alive, err := s.elect(ctx, &v, charter)
 	if err != nil {
-		return jobs, err
+		return nil, err
 	}
-	memory := s.remember(vault, &v, in)
+	memory := s.remember(vault, &v)
 	tasks, out := repair.Plan(v, planTasks)
 	memory.end()
 	s.note(vault, out, len(tasks))
 	site, err := s.site(ctx, in.chain, s.nodes, alive)
-	for _, t := range tasks {
-		if err == nil {
-			jobs = append(jobs, repair.Job{Vault: site, Task: t})
-		}
+	if err != nil {
+		return nil, err
 	}
-	return jobs, err
+	for _, t := range tasks {
+		jobs = append(jobs, repair.Job{Vault: site, Task: t})
+	}
+	return jobs, nil
 }
 
 // read reads what this node knows of a vault.
@@ -97,7 +99,8 @@ func (s *survey) view(in seen) repair.View {
 			c.Leaving = c.Leaving || !charter.Admits(holders[h].Operator)
 			return c
 		},
-		Missing: func(segment ident.CID) []int { return in.audited.lost(in.custody, segment) },
+		Missing:  func(segment ident.CID) []int { return in.audited.lost(in.custody, segment) },
+		IllCoded: func(segment ident.CID) bool { return in.ill[segment] },
 	}
 }
 
@@ -129,7 +132,7 @@ func (s *survey) offer(v *repair.View, in seen) {
 		}
 		there[c.Operator] = true
 		v.Candidates = append(v.Candidates, placement.Candidate{
-			Node: c.Node, Operator: c.Operator, Zone: c.Zone, Space: s.room(n), Weight: in.audited.weight(c.Node),
+			Node: c.Node, Operator: c.Operator, Zone: c.Zone, Space: s.room(charter.ID(), n), Weight: in.audited.weight(c.Node),
 		})
 	}
 	silent := slices.Clone(charter.Admitted)
@@ -177,10 +180,12 @@ func (s *survey) elect(ctx context.Context, v *repair.View, charter ledger.Chart
 // electLimit is how long a member has to show that it is alive.
 const electLimit = 5 * time.Second
 
-// room is how much a node may be given: nothing if it says that it will not stay, or
-// has just failed.
-func (s *survey) room(n p2p.Node) int64 {
-	if state := n.StateAt(s.stamp.now()); state != p2p.Serving || s.isStruck(n.Certificate.Node) {
+// room is how much of a vault a node may be given: nothing if it says that it will not
+// stay, or has just failed, or if members would not take its receipts because its clock
+// is off.
+func (s *survey) room(vault ident.CID, n p2p.Node) int64 {
+	state := n.StateAt(s.stamp.now())
+	if state != p2p.Serving || n.Skew.Abs() > ledger.ClockSkew || s.isStruck(target{vault, n.Certificate.Node}) {
 		return 0
 	}
 	return n.Space
@@ -188,7 +193,7 @@ func (s *survey) room(n p2p.Node) int64 {
 
 // remember lets a plan know what this node remembers: who has waited, and what is left
 // alone.
-func (s *survey) remember(vault ident.CID, v *repair.View, in seen) *waits {
+func (s *survey) remember(vault ident.CID, v *repair.View) *waits {
 	s.mu.Lock()
 	memory := s.waits[vault]
 	if memory == nil {
@@ -199,6 +204,6 @@ func (s *survey) remember(vault ident.CID, v *repair.View, in seen) *waits {
 	memory.begin()
 	now := s.stamp.now()
 	v.Waited = func(segment ident.CID, live int) time.Duration { return memory.waited(segment, live, now) }
-	v.Busy = func(segment ident.CID) bool { return in.ill[segment] || s.isGiven(segmentOf{vault, segment}) }
+	v.Busy = func(segment ident.CID) bool { return s.isGiven(segmentOf{vault, segment}) }
 	return memory
 }

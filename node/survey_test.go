@@ -2,10 +2,13 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
@@ -153,10 +156,13 @@ func stewardsOf(b *bench) (all []repair.Steward) {
 func TestWhoIsOffered(t *testing.T) {
 	b, w, who := newSteward(t)
 	who.others[0].State = p2p.Draining
-	w.settle(segmentOf{}, repair.Result{Job: repair.Job{Vault: &site{steward: w}}, Err: &repair.TargetError{Node: who.others[1].Certificate.Node, Err: shardrpc.ErrFull}})
+	w.settle(segmentOf{vault: b.vault.ID()}, repair.Result{Job: repair.Job{Vault: &site{steward: w}}, Err: &repair.TargetError{Node: who.others[1].Certificate.Node, Err: shardrpc.ErrFull}})
 	stranger := ledgertest.NewMember("stranger")
 	who.others[2] = p2p.Node{Certificate: verified(t, stranger.Certificate), Space: 1 << 40}
 	s := &survey{steward: w}
+	if s.room(ident.SumRaw([]byte("another vault")), who.others[1]) == 0 {
+		t.Error("what a node refuses in one vault keeps it out of another")
+	}
 	must(t, s.look(t.Context()))
 	in, err := s.read(t.Context(), b.vault.ID())
 	must(t, err)
@@ -186,8 +192,14 @@ func TestWhoIsOffered(t *testing.T) {
 		}
 	}
 	b.clock.advance(3 * time.Hour)
-	if w.forget(nil); s.room(who.others[1]) == 0 {
+	if w.forget(nil); s.room(b.vault.ID(), who.others[1]) == 0 {
 		t.Error("a new holder that failed is never asked again")
+	}
+	for skew, gets := range map[time.Duration]bool{time.Hour: false, -time.Hour: false, ledger.ClockSkew: true} {
+		who.others[1].Skew = skew
+		if room := s.room(b.vault.ID(), who.others[1]); (room > 0) != gets {
+			t.Errorf("a node whose clock is off by %v is offered %d bytes", skew, room)
+		}
 	}
 }
 
@@ -219,7 +231,7 @@ func TestWhatIsLeftAlone(t *testing.T) {
 	in, err := s.read(t.Context(), at.vault)
 	must(t, err)
 	v := s.view(in)
-	if s.remember(at.vault, &v, in); !v.Busy(at.segment) || v.Busy(segments[1]) {
+	if !v.IllCoded(at.segment) || v.IllCoded(segments[1]) {
 		t.Error("an ill-coded segment is repaired, or another is not")
 	}
 	if alerts := ofSegments(Status{IllCoded: ill}); len(alerts) != 1 || alerts[0].Severity != Warning {
@@ -230,7 +242,36 @@ func TestWhatIsLeftAlone(t *testing.T) {
 	}
 }
 
-// A member that the charter does not name any more plans nothing.
+// A vault that cannot be looked at keeps no other from being repaired.
+func TestOneBadVault(t *testing.T) {
+	b, w, _ := newSteward(t)
+	lost := b.vault.Members[2].Node.Public()
+	segments := b.commit(40)
+	m, err := b.parts().member.Custody(b.vault.ID())
+	must(t, err)
+	for _, s := range segments {
+		must(t, b.parts().board.Lost(b.vault.ID(), lost, shardOf(t, m, s, lost)))
+	}
+	for i := range 4 { // whichever comes first
+		other := b.vault.Draft(fmt.Sprint("another vault ", i))
+		signed, err := ledger.SignCharter(b.vault.Owner, other)
+		must(t, err)
+		_, err = b.ledgers.Accept(t.Context(), signed)
+		must(t, err)
+		bad, err := ledger.VerifyFirstCharter(signed)
+		must(t, err)
+		must(t, b.parts().book.db.Update(func(tx *bbolt.Tx) error {
+			return tx.Bucket(bucketIllCoded).Put(pairKey(bad.ID(), []byte("no segment")), nil)
+		}))
+	}
+	jobs, err := w.plan(t.Context())
+	if !errors.Is(err, errBook) || len(jobs) == 0 {
+		t.Errorf("%d jobs, %v", len(jobs), err)
+	}
+}
+
+// A member that the charter does not name any more plans nothing, and has nothing left
+// to do.
 func TestOnlyMembersAreStewards(t *testing.T) {
 	b, w, _ := newSteward(t)
 	segments := b.commit(5)
@@ -240,9 +281,10 @@ func TestOnlyMembersAreStewards(t *testing.T) {
 	for _, s := range segments {
 		must(t, b.parts().board.Lost(b.vault.ID(), lost, shardOf(t, m, s, lost)))
 	}
+	w.note(b.vault.ID(), repair.Outlook{}, 7)
 	w.keys.cert.Node = ident.PublicKey{9}
-	if jobs, err := w.plan(t.Context()); err != nil || len(jobs) != 0 {
-		t.Errorf("%d jobs, %v", len(jobs), err)
+	if jobs, err := w.plan(t.Context()); err != nil || len(jobs) != 0 || w.status().Queue != 0 {
+		t.Errorf("%d jobs, %v; status %+v", len(jobs), err, w.status())
 	}
 	b.wipe()
 	if jobs, err := w.plan(t.Context()); err == nil || len(jobs) != 0 {

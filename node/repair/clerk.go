@@ -27,9 +27,8 @@ type clerk struct {
 	*Crew
 	flushing sync.WaitGroup
 
-	mu     sync.Mutex
-	open   map[holderOf]*batch
-	closed bool
+	mu   sync.Mutex
+	open map[holderOf]*batch
 }
 
 // holderOf is a new holder in a vault.

@@ -61,8 +61,8 @@ func (p *planner) consider(s custody.Segment, out *Outlook) (concern, bool) {
 		return concern{}, false
 	}
 	out.count(s, f)
-	c := concern{segment: s, finding: f, life: life(len(f.live), s.Code.K)}
-	rebuild := len(f.lost) > 0 && p.ripe(s, f) && f.there() >= s.Code.K
+	c := concern{segment: s, finding: f, life: life(f.there(), s.Code.K)}
+	rebuild := len(f.lost) > 0 && !p.ill(s) && p.ripe(s, f) && f.there() >= s.Code.K
 	switch {
 	case rebuild && p.room(s, f.lost):
 	case len(f.leaving) > 0 && p.room(s, f.leaving):
@@ -75,6 +75,10 @@ func (p *planner) consider(s custody.Segment, out *Outlook) (concern, bool) {
 	}
 	return c, true
 }
+
+// ill reports whether a segment cannot be rebuilt, whoever tries. What of it has to leave
+// can be copied all the same.
+func (p *planner) ill(s custody.Segment) bool { return p.IllCoded != nil && p.IllCoded(s.CID) }
 
 // acts reports whether the plan's steward is the one to do something, now.
 func (p *planner) acts(c concern) bool {

@@ -292,6 +292,20 @@ func TestMoveCopies(t *testing.T) {
 	}
 }
 
+// A row that its holder cannot show keeps no other from being moved.
+func TestMoveOfWhatCanBeHad(t *testing.T) {
+	s := newSite(t, 8)
+	g := s.segment(1)
+	j := s.job(g, map[int]int{2: 6, 3: 7})
+	j.Move, j.From, j.Sure = true, []Place{{2, s.net.Nodes[2].Key.Public()}, {3, s.net.Nodes[3].Key.Public()}}, 2
+	s.net.Nodes[2].Break(shardrpctest.WrongBytes)
+	s.crew().Work(t.Context(), []Job{j}, never())
+	r := s.result()
+	if !errors.Is(r.Err, ErrSources) || r.Rows != 1 || !s.has(7, g, 3) || s.has(6, g, 2) {
+		t.Errorf("%d rows, %v", r.Rows, r.Err)
+	}
+}
+
 // SPEC: done when q hold it. Of 4 members 3 must; where no more than two can, because
 // the others have lost their ledgers, two are enough for a row that was lost, and never
 // for one that is moved. One may be a liar.
@@ -462,6 +476,22 @@ func TestRate(t *testing.T) {
 		row := g.Parsed.RowSize()
 		if took := time.Since(began); took < 3*time.Second || took > 4*time.Second || read != 3*row || written != row {
 			t.Errorf("%v, %d bytes read, %d written", took, read, written)
+		}
+	})
+}
+
+// Who waits for his own budget takes no holder for slow, and spends it on no more rows than
+// it takes: three to read and one to write.
+func TestASmallRateAsksForNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 8)
+		g := s.segment(1, 2)
+		c := s.crew()
+		c.Rate = g.Parsed.RowSize() / 10
+		began := time.Now()
+		NewCrew(c.Config).Work(t.Context(), []Job{s.job(g, map[int]int{2: 6})}, never())
+		if r, took := s.result(), time.Since(began); r.Err != nil || took > 45*time.Second {
+			t.Errorf("it took %v, %v", took, r.Err)
 		}
 	})
 }

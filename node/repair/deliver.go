@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"holdfast/erasure"
@@ -34,10 +35,9 @@ func (c *Crew) deliver(ctx context.Context, j Job) ([]Place, error) {
 	}
 	rows := make([][]byte, d.N)
 	defer func() { c.rows.put(rows...) }()
-	if err := c.obtain(ctx, j, d, rows, todo); err != nil {
-		return arrived, err
-	}
-	return c.putAll(ctx, j, d, descriptor, rows, todo, arrived)
+	had, missed := c.obtain(ctx, j, d, rows, todo)
+	arrived, err = c.putAll(ctx, j, d, descriptor, rows, had, arrived)
+	return arrived, errors.Join(missed, err)
 }
 
 // there tells the rows that their new holders have and prove from those that are to be
@@ -54,23 +54,37 @@ func (c *Crew) there(ctx context.Context, j Job, d erasure.Descriptor) (arrived,
 	return arrived, todo
 }
 
-// obtain fills the rows that are to be brought.
-func (c *Crew) obtain(ctx context.Context, j Job, d erasure.Descriptor, rows [][]byte, todo []Place) error {
+// obtain fills the rows that are to be brought, and returns those that it has.
+func (c *Crew) obtain(ctx context.Context, j Job, d erasure.Descriptor, rows [][]byte, todo []Place) ([]Place, error) {
+	if j.Move {
+		return c.copied(ctx, j, d, rows, todo)
+	}
 	want := make([]int, len(todo))
 	for i, to := range todo {
 		want[i] = to.Row
 	}
-	if !j.Move {
-		return c.rebuild(ctx, j, d, rows, want)
+	if err := c.rebuild(ctx, j, d, rows, want); err != nil {
+		return nil, err
 	}
-	for _, from := range j.From {
-		row, err := c.fetch(ctx, j, d, from)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrSources, err)
+	return todo, nil
+}
+
+// copied fetches each row that is to be moved from its holder. One that cannot be had keeps
+// no other back.
+func (c *Crew) copied(ctx context.Context, j Job, d erasure.Descriptor, rows [][]byte, todo []Place) (had []Place, err error) {
+	for _, to := range todo {
+		from := j.From[slices.IndexFunc(j.From, func(p Place) bool { return p.Row == to.Row })]
+		failed := c.budget.spend(ctx, d.RowSize())
+		if failed == nil {
+			rows[to.Row], failed = c.fetch(ctx, j, d, from)
 		}
-		rows[from.Row] = row
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", ErrSources, failed))
+			continue
+		}
+		had = append(had, to)
 	}
-	return nil
+	return had, err
 }
 
 // putAll puts rows at once, and returns those that have arrived with what went wrong.

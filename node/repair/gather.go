@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"holdfast/erasure"
@@ -30,6 +31,7 @@ func (c *Crew) gather(ctx context.Context, j Job, d erasure.Descriptor, rows [][
 	k, left := d.Code().K, c.order(j)
 	came := make(chan fetched)
 	asked, have := 0, 0
+	var waiting atomic.Int32 // for this crew's own budget: no holder is slow by that
 	var failed error
 	ask := func() {
 		if len(left) == 0 {
@@ -39,7 +41,13 @@ func (c *Crew) gather(ctx context.Context, j Job, d erasure.Descriptor, rows [][
 		left = left[1:]
 		asked++
 		go func() {
-			data, err := c.fetch(ctx, j, d, from)
+			var data []byte
+			waiting.Add(1)
+			err := c.budget.spend(ctx, d.RowSize())
+			waiting.Add(-1)
+			if err == nil {
+				data, err = c.fetch(ctx, j, d, from)
+			}
 			came <- fetched{from.Row, data, err}
 		}()
 	}
@@ -66,7 +74,9 @@ func (c *Crew) gather(ctx context.Context, j Job, d erasure.Descriptor, rows [][
 			}
 			slow.Reset(hedgeAfter)
 		case <-slow.C:
-			ask()
+			if waiting.Load() == 0 {
+				ask()
+			}
 			slow.Reset(hedgeAfter)
 		}
 	}
@@ -96,11 +106,8 @@ func (c *Crew) order(j Job) []Place {
 	return append(own, rest...)
 }
 
-// fetch gets one row from its holder, compared with its name.
+// fetch gets one row from its holder, compared with its name. It was paid for.
 func (c *Crew) fetch(ctx context.Context, j Job, d erasure.Descriptor, from Place) ([]byte, error) {
-	if err := c.budget.spend(ctx, d.RowSize()); err != nil {
-		return nil, err
-	}
 	buffer := c.rows.get(d.RowSize())
 	data, err := j.Holder(from.Node).Get(ctx, shardrpc.Ref{Segment: j.Segment.CID, Index: from.Row}, d.Shards[from.Row], d.RowSize(), buffer)
 	if err != nil {

@@ -19,11 +19,12 @@ type drawn struct {
 	segments []custody.Segment
 	grace    time.Duration
 	busy     map[ident.CID]bool
+	ill      map[ident.CID]bool
 	waited   time.Duration
 }
 
 func drawWorld(t *rapid.T) *drawn {
-	d := &drawn{world: newWorld(0), grace: 100, busy: map[ident.CID]bool{}}
+	d := &drawn{world: newWorld(0), grace: 100, busy: map[ident.CID]bool{}, ill: map[ident.CID]bool{}}
 	operators := rapid.IntRange(1, 9).Draw(t, "operators")
 	nodes := rapid.IntRange(operators, 12).Draw(t, "nodes")
 	silences := []time.Duration{0, 0, 0, 0, 1, 9, 10, 11, 99, 100, Forever}
@@ -52,6 +53,7 @@ func drawWorld(t *rapid.T) *drawn {
 		d.segments = append(d.segments, s)
 		d.missing[s.CID] = rapid.SliceOfNDistinct(rapid.IntRange(0, n-1), 0, 1, rapid.ID[int]).Draw(t, "missing")
 		d.busy[s.CID] = rapid.IntRange(0, 9).Draw(t, "busy") == 0
+		d.ill[s.CID] = rapid.IntRange(0, 9).Draw(t, "ill-coded") == 0
 	}
 	d.waited = rapid.SampledFrom([]time.Duration{0, 9, 10, Forever}).Draw(t, "waited")
 	return d
@@ -61,6 +63,7 @@ func (d *drawn) view() View {
 	v := d.world.view()
 	v.Grace = d.grace
 	v.Busy = func(s ident.CID) bool { return d.busy[s] }
+	v.IllCoded = func(s ident.CID) bool { return d.ill[s] }
 	v.Waited = func(ident.CID, int) time.Duration { return d.waited }
 	return v
 }
@@ -152,7 +155,7 @@ func (d *drawn) wanted(s custody.Segment) (rebuild, move bool) {
 	if d.busy[s.CID] {
 		return false, false
 	}
-	if lost > 0 && (lost > nowhere || d.waited >= d.grace/10) && count(states, stays, leaves) >= s.Code.K && len(d.may(s, states, stays, leaves, waitedFor)) > 0 {
+	if lost > 0 && !d.ill[s.CID] && (lost > nowhere || d.waited >= d.grace/10) && count(states, stays, leaves) >= s.Code.K && len(d.may(s, states, stays, leaves, waitedFor)) > 0 {
 		return true, false
 	}
 	return false, count(states, leaves) > 0 && len(d.may(s, states, stays, waitedFor, gone)) > 0
@@ -197,6 +200,9 @@ func (d *drawn) check(t *rapid.T, task Task) {
 	want := gone
 	if task.Move {
 		want = leaves
+	}
+	if want := life(count(states, stays, leaves), s.Code.K); task.Life != want {
+		t.Fatalf("it is to live for %v, not for %v", task.Life, want)
 	}
 	if len(task.To) == 0 || len(task.To) > count(states, want) {
 		t.Fatalf("%d rows to place, %d are to be", len(task.To), count(states, want))

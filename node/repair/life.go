@@ -7,7 +7,8 @@ import "time"
 const failure = 4 * 365 * 24 * time.Hour
 
 // life returns how long a segment is expected to remain readable if nothing is
-// repaired: with live shards whose holders fail independently, at rate r each.
+// repaired: with live shards whose holders fail independently, at rate r each. One that
+// leaves serves until its shards are elsewhere, and counts like others.
 //
 // SPEC: order by expected remaining life 1/(k*r) + ... + 1/(live*r)
 func life(live, k int) time.Duration {

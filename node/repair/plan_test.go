@@ -149,6 +149,38 @@ func TestMostEndangeredFirst(t *testing.T) {
 	}
 }
 
+// Shards of holders that leave are there: what is only to be moved comes after what is lost.
+func TestMovesComeAfterLosses(t *testing.T) {
+	w := newWorld(16)
+	moving := w.add(1, code36, 0, 1, 2, 3, 4, 5)
+	damaged := w.add(2, code36, 6, 7, 8, 9, 10, 11)
+	for h := range 3 {
+		w.condition[h] = Condition{Leaving: true}
+	}
+	w.missing[damaged] = []int{5}
+	tasks, _ := Plan(w.view(), 10)
+	if len(tasks) != 2 || tasks[0].Segment.CID != damaged || tasks[1].Segment.CID != moving || !tasks[1].Move {
+		t.Errorf("%+v", tasks)
+	}
+}
+
+// Of an ill-coded segment nothing is rebuilt, and what has to leave is copied, so that
+// nobody who leaves waits for it for ever.
+func TestIllCodedSegmentsAreMoved(t *testing.T) {
+	w := newWorld(8)
+	s := w.add(1, code36, 0, 1, 2, 3, 4, 5)
+	w.missing[s] = []int{0}
+	v := w.view()
+	v.IllCoded = func(c ident.CID) bool { return c == s }
+	if out := none(t, v); out.Damaged != 1 || out.NoRoom != 0 {
+		t.Errorf("outlook %+v", out)
+	}
+	w.condition[4] = Condition{Leaving: true}
+	if task := only(t, v); !task.Move || len(task.To) != 1 || task.To[0].Row != 4 {
+		t.Errorf("task %+v", task)
+	}
+}
+
 // Rows that have never had a holder are left to who committed, for a while.
 func TestIncompleteCommits(t *testing.T) {
 	w := newWorld(6)

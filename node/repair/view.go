@@ -43,6 +43,10 @@ type View struct {
 	// remembered. Nil: for ever.
 	Waited func(segment ident.CID, live int) time.Duration
 
+	// IllCoded reports whether the rows of a segment are known not to belong together:
+	// none is rebuilt. Nil: of no segment.
+	IllCoded func(segment ident.CID) bool
+
 	// Busy reports whether a segment is being worked on, or was given up for a while.
 	// Nil: none.
 	Busy func(segment ident.CID) bool
