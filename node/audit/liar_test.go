@@ -128,3 +128,29 @@ func TestAllThatIsMissingIsAskedForAgain(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A node of which one volume of several is away for days serves what it has, and is no
+// worse for it; what is on that volume is found shard by shard, and is made again
+// elsewhere. When the volume is back nothing is left of that.
+func TestOneVolumeIsAway(t *testing.T) {
+	w := newWorld(t, 4, 2, 1000, 1<<20)
+	w.pass(48 * time.Hour)
+	h, m := w.holders[3], w.members[0]
+	h.away = map[custody.Shard]bool{}
+	for _, s := range h.any(300) {
+		h.away[s] = true
+	}
+	w.pass(23 * time.Hour)
+	if got := w.of(m, h); got.Missing != 0 {
+		t.Errorf("after a day: %+v", got)
+	}
+	w.pass(9 * 24 * time.Hour)
+	if got := w.of(m, h); got.Missing < 200 || got.Failed != 0 || got.State == ledger.HolderGone {
+		t.Errorf("after ten days: %+v", got)
+	}
+	h.away = nil
+	w.pass(4 * 24 * time.Hour)
+	if got := w.of(m, h); got.Missing != 0 || got.State != ledger.HolderOK || got.Weight != ledger.FullWeight || anyDoubts(w, h) {
+		t.Errorf("afterwards: %+v", got)
+	}
+}

@@ -22,7 +22,8 @@ import (
 // SPEC: the holder's own word: the shard is missing after it said so twice, at least a
 // round apart, or inventory and challenge agree. Bytes that do not verify: three
 // strikes, re-challenged at once. A holder that answers for other shards, and never for
-// this one, has it no more than one that says so.
+// this one, has it no more than one that says so; nor has one that always says that it
+// cannot tell.
 
 // Shard is one that a holder should have and does not.
 type Shard struct {
@@ -38,6 +39,9 @@ const (
 	fromChallenge source = 1 << iota // the holder said in an audit that it does not have it, or that it is bad
 	fromInventory                    // its inventory does not list it
 	fromSilence                      // it answers for others and not for this one
+	fromExcuse                       // it answers that it cannot tell now: one of its volumes is away, or fails
+
+	untold = fromSilence | fromExcuse
 )
 
 // doubt is that a holder may not have a shard. Times are in milliseconds.
@@ -45,19 +49,19 @@ type doubt struct {
 	First   int64  `cbor:"first"`
 	Last    int64  `cbor:"last"`
 	Sources source `cbor:"src"`
-	Silent  int64  `cbor:"silent"` // times that it did not answer for the shard, and did for others
+	Silent  int64  `cbor:"silent"` // times that it said nothing of the shard, and did of others
 }
 
-// silences is how often a holder may answer for others and not for one shard.
+// silences is how often a holder may answer for others and say nothing of one shard.
 const silences = 3
 
 // settles says whether one more word makes the shard a missing one.
 func (d doubt) settles(from source, now int64, rules Rules) bool {
 	apart := now-d.Last >= rules.Every.Milliseconds()/2
 	switch {
-	case from == fromSilence:
+	case from&untold != 0:
 		return d.Silent+1 >= silences && now-d.First >= rules.RepairAfter.Milliseconds()
-	case d.Sources&^fromSilence == 0:
+	case d.Sources&^untold == 0:
 		return false // the first word
 	}
 	return apart || d.Sources&from == 0
@@ -80,7 +84,7 @@ func (b *Board) doubted(at place, from source, shards []custody.Shard) (missing 
 	})
 	if err == nil {
 		failed := missing
-		if from == fromSilence {
+		if from&untold != 0 {
 			failed = 0 // a volume that is not there is an accident, and no failed audit
 		}
 		b.count(at, missing, failed)
@@ -106,7 +110,7 @@ func (b *Board) doubtOne(tx *bbolt.Tx, key []byte, from source, now int64) (miss
 		}
 	}
 	d.Last, d.Sources = now, d.Sources|from
-	if from == fromSilence {
+	if from&untold != 0 {
 		d.Silent++
 	}
 	p, err := wire.Encode(d)
@@ -116,7 +120,8 @@ func (b *Board) doubtOne(tx *bbolt.Tx, key []byte, from source, now int64) (miss
 	return 0, doubts.Put(key, p)
 }
 
-// count adds to what is missing of a holder, and to its failures.
+// count adds to what is missing of a holder, and to its failures. What is found once makes
+// the auditor look closer, at so many groups as find the loss of one in a hundred.
 func (b *Board) count(at place, missing, failed int64) {
 	if missing == 0 && failed == 0 {
 		return
@@ -125,6 +130,9 @@ func (b *Board) count(at place, missing, failed int64) {
 	defer b.mu.Unlock()
 	v := b.record(at)
 	v.Missing = max(v.Missing+missing, 0)
+	if missing > 0 {
+		v.Alert = SamplesForOnePercent
+	}
 	if failed > 0 {
 		v.failed(failed)
 	}
@@ -322,19 +330,19 @@ func (b *Board) around(bucket []byte, at place, random *rand.Rand) iter.Seq[entr
 	}
 }
 
-// open returns some of what is to be asked for again: shards that the holder has spoken
-// about, those that are missing included, since it may have them again; and shards for
-// which it did not answer.
+// open returns some of what is to be asked for again: shards of which the holder has said
+// something, those that are missing included, since it may have them again; and shards
+// for which it did not answer.
 func (b *Board) open(at place, random *rand.Rand) (talked, silent []custody.Shard) {
 	for e := range b.around(bucketDoubts, at, random) {
 		var d doubt
 		if wire.Decode(e.value, &d) != nil {
 			continue
 		}
-		if d.Sources&^fromSilence == 0 && len(silent) < silentLimit {
+		if d.Sources == fromSilence && len(silent) < silentLimit {
 			silent = append(silent, e.shard)
 		}
-		if d.Sources&fromChallenge != 0 && len(talked) < retestLimit {
+		if d.Sources&(fromChallenge|fromExcuse) != 0 && len(talked) < retestLimit {
 			talked = append(talked, e.shard)
 		}
 	}
@@ -371,7 +379,7 @@ func (b *Board) tell(w *visit, lies int64) {
 	switch {
 	case w.contact != Served:
 		v.Timeouts++
-	case len(w.silent) == 0:
+	case len(w.silent)+len(w.excused) == 0:
 		v.Round = ledger.Millis(now)
 	}
 	if w.compared > 0 {

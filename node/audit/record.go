@@ -63,14 +63,13 @@ func (v *record) passed(groups int64) {
 	}
 }
 
-// failed counts shards that have been found missing. What is found once makes the
-// auditor look closer, at so many groups as find the loss of one in a hundred.
+// failed counts shards that have been found missing, and has an inventory made at once.
 func (v *record) failed(shards int64) {
 	v.Failed += shards
 	for range min(shards, 10*recent) {
 		v.Score = towards(v.Score, false, recent)
 	}
-	v.Alert, v.Hurry = SamplesForOnePercent, true
+	v.Hurry = true
 }
 
 // lied counts a shard for which wrong bytes were sent again and again: the score is

@@ -33,6 +33,7 @@ type visit struct {
 	proved   []custody.Shard
 	denied   []custody.Shard // by its own word, missing or bad
 	silent   []custody.Shard // not answered for
+	excused  []custody.Shard // it says that it cannot tell
 	lied     []custody.Shard
 	lacking  []custody.Shard // in its inventory
 	back     []custody.Shard // listed in its inventory, and in doubt because of an earlier one
@@ -78,7 +79,7 @@ func (w *visit) saying() said {
 	switch {
 	case w.passed > 0 || len(w.denied)+len(w.lied) > 0:
 		return something
-	case w.asked && w.contact == Served && len(w.silent) > 0:
+	case w.asked && w.contact == Served && len(w.silent)+len(w.excused) > 0:
 		return nothing
 	}
 	return unasked
@@ -187,7 +188,7 @@ func (w *visit) sort(o shardrpc.Outcome, s custody.Shard) {
 	case shardrpc.Lied:
 		w.lied = append(w.lied, s)
 	default:
-		w.silent = append(w.silent, s)
+		w.excused = append(w.excused, s)
 	}
 }
 
@@ -235,6 +236,7 @@ func (w *visit) enter(b *Board) error {
 	doubt(fromInventory, w.lacking)
 	if w.contact == Served {
 		doubt(fromSilence, w.silent)
+		doubt(fromExcuse, w.excused)
 	}
 	lies, err := b.lost(w.at, w.lied)
 	b.tell(w, lies)

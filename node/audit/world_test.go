@@ -70,9 +70,10 @@ type holder struct {
 	pages  int                    // of inventory
 	first  int                    // of the groups, were the first of their shard
 
-	endless bool // what it lists never ends
-	fails   bool // it fails for a reason of its own, whatever group it is asked for
-	unasked bool // those who ask are kept from it by limits of their own
+	endless bool                   // what it lists never ends
+	fails   bool                   // it fails for a reason of its own, whatever group it is asked for
+	away    map[custody.Shard]bool // these are on a volume that is away
+	unasked bool                   // those who ask are kept from it by limits of their own
 }
 
 // newWorld makes n holders, of which the first members audit, and segments of code n/2.
@@ -205,7 +206,7 @@ func (h line) Audit(_ context.Context, challenges []shardrpc.Challenge) ([]shard
 		}
 		_, has := h.shards[s]
 		switch {
-		case h.fails:
+		case h.fails, h.away[s]:
 			out[i] = shardrpc.Unproved
 		case h.hush[s]:
 			return nil, rpc.ErrTimeout
