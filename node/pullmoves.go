@@ -12,7 +12,8 @@ import (
 	"holdfast/p2p/ledgerrpc"
 )
 
-// Bounds of one run with one member. What is left comes with the next.
+// Bounds of one run with one member. What is left comes with the next, which does not
+// begin sooner for it: what a member tells need have no end.
 const (
 	movesPages    = 16
 	movesPatience = 6 // runs until what cannot be taken in is passed over
@@ -42,7 +43,6 @@ func (t *trip) moves(ctx context.Context, _ ledger.Charter, m ledger.Member) err
 		}
 		from = page.next
 	}
-	t.hurry()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -104,7 +105,8 @@ func (s *survey) view(in seen) repair.View {
 	}
 }
 
-// look asks who is there.
+// look asks who is there. A steward whose own clock is off does nothing: its node would
+// sign receipts that others do not take, and take theirs for receipts from the future.
 func (s *survey) look(ctx context.Context) error {
 	if s.asked {
 		return s.failed
@@ -115,6 +117,9 @@ func (s *survey) look(ctx context.Context) error {
 	others, err := s.around.nodes(ctx)
 	if err != nil && len(others) == 0 {
 		s.failed = errors.Join(errSilent, err)
+	}
+	if skew := medianSkew(others); skew.Abs() > ledger.ClockSkew {
+		s.failed = fmt.Errorf("%w: it is %v from the median of %d other nodes", ledger.ErrClockDoubt, -skew.Round(time.Second), len(others))
 	}
 	s.nodes = append(others, s.around.self())
 	return s.failed

@@ -141,6 +141,13 @@ func TestASurveyPlansWhatAuditsFind(t *testing.T) {
 	if s := w.status(); s.Queue != int64(len(jobs)) {
 		t.Errorf("status %+v", s)
 	}
+	// With a clock that is off from all others nothing is planned.
+	for i := range who.others {
+		who.others[i].Skew = time.Hour
+	}
+	if jobs, err := w.plan(t.Context()); !errors.Is(err, ledger.ErrClockDoubt) || len(jobs) != 0 {
+		t.Errorf("%d jobs by a steward whose clock is off, %v", len(jobs), err)
+	}
 }
 
 func stewardsOf(b *bench) (all []repair.Steward) {
