@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -254,5 +255,22 @@ func TestPagesOfMovedShards(t *testing.T) {
 	}
 	if len(seen) != 2 || seen[a.key] != 2 || seen[other] != 2 {
 		t.Errorf("seen %v", seen)
+	}
+}
+
+// What is on a disk that is away stays, and keeps nothing else from leaving.
+func TestMovedShardsWhileADiskIsAway(t *testing.T) {
+	a := newAway(t)
+	path := a.addDisk("two")
+	g := segment(t, 200_000, 2)
+	onTwo := a.mustPut(a.session(), g, 1)
+	must(t, a.parts().book.certified(a.vault.ID(), []ident.CID{g.CID}))
+	a.clock.advance(48 * time.Hour)
+	must(t, os.Rename(path, path+".away"))
+	must(t, a.bench.volume.watch(t.Context()))
+	must(t, a.run(t.Context()))
+	_, away := a.record(onTwo)
+	if _, here := a.record(a.key); !away || here {
+		t.Errorf("what is away is known: %v; what is here is still here: %v", away, here)
 	}
 }
