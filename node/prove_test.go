@@ -16,8 +16,10 @@ import (
 	"holdfast/ledger"
 	"holdfast/ledger/custody"
 	"holdfast/ledger/ledgertest"
+	"holdfast/node/audit"
 	"holdfast/p2p/shardrpc"
 	"holdfast/store"
+	"holdfast/store/disk"
 	"holdfast/store/storetest"
 )
 
@@ -208,7 +210,7 @@ func (b *bench) wantInventory(s *session, there map[store.Key]storetest.Segment)
 }
 
 // Bit rot in many places is found by one pass, whatever is asked meanwhile: the bad
-// copies are in quarantine, not in the inventory, and on the board of a member.
+// copies are in quarantine, and not in the inventory.
 func TestScrubFindsRot(t *testing.T) {
 	b := newBench(t, 4)
 	s := b.session()
@@ -256,6 +258,31 @@ func TestScrubFindsRot(t *testing.T) {
 	}
 }
 
+// A member enters into its board, at once, what it has lost itself of what its ledger
+// places with it.
+func TestOwnLossesAreEntered(t *testing.T) {
+	b, _, _ := newSteward(t)
+	m := func() *custody.Map {
+		m, err := b.parts().member.Custody(b.vault.ID())
+		must(t, err)
+		return m
+	}
+	segments := b.commit(2)
+	mine := shardOf(t, m(), segments[0], b.me.Node.Public())
+	others := shardOf(t, m(), segments[1], b.vault.Members[1].Node.Public())
+	for _, s := range []custody.Shard{mine, others} {
+		b.node.spoiled.report(disk.Event{Kind: disk.Lost, Key: store.Key{Vault: b.vault.ID(), Segment: s.Segment, Index: s.Index}})
+	}
+	must(t, b.node.spoiled.run(t.Context()))
+	var missing []audit.Shard
+	for s := range b.parts().board.Missing(b.vault.ID()) {
+		missing = append(missing, s)
+	}
+	if len(missing) != 1 || missing[0].Shard != mine || missing[0].Node != b.me.Node.Public() {
+		t.Errorf("%+v, want %+v", missing, mine)
+	}
+}
+
 // A pass that is broken off goes on where it was, also after a restart; while the volume
 // is away it waits.
 func TestScrubGoesOn(t *testing.T) {
@@ -288,6 +315,11 @@ func TestScrubGoesOn(t *testing.T) {
 	must(t, third.run(t.Context()))
 	if got := third.status(); got.Shards != 3*scrubPage/2 {
 		t.Errorf("with a mark that cannot be read: %+v", got)
+	}
+	b.wipe()
+	third.hurry()
+	if err := third.run(t.Context()); err != nil || third.status().Finished.IsZero() {
+		t.Errorf("without a volume: %v, %+v", err, third.status())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -71,25 +72,36 @@ func (d doubt) settles(from source, now int64, rules Rules) bool {
 // returns how many of them are missing from now on.
 func (b *Board) doubted(at place, from source, shards []custody.Shard) (missing int64, err error) {
 	now := ledger.Millis(b.rules.Now())
-	err = b.update(func(tx *bbolt.Tx) error {
-		missing = 0
-		for _, s := range shards {
-			more, err := b.doubtOne(tx, append(at.key(), shardKey(s)...), from, now)
-			if err != nil {
-				return err
-			}
-			missing += more
-		}
-		return nil
-	})
-	if err == nil {
-		failed := missing
-		if from&untold != 0 {
-			failed = 0 // a volume that is not there is an accident, and no failed audit
-		}
-		b.count(at, missing, failed)
+	missing, err = b.rows(at, shards, func(tx *bbolt.Tx, key []byte) (int64, error) { return b.doubtOne(tx, key, from, now) })
+	failed := missing
+	if from&untold != 0 {
+		failed = 0 // a volume that is not there is an accident, and no failed audit
 	}
+	b.count(at, missing, failed)
 	return missing, err
+}
+
+// rows changes the rows of shards of a holder, boardPage of them in one transaction, and
+// adds up what f says of each. After an error the sum is that of what is in the file.
+func (b *Board) rows(at place, shards []custody.Shard, f func(tx *bbolt.Tx, key []byte) (int64, error)) (sum int64, err error) {
+	for part := range slices.Chunk(shards, boardPage) {
+		some := int64(0)
+		err := b.update(func(tx *bbolt.Tx) error {
+			for _, s := range part {
+				one, err := f(tx, append(at.key(), shardKey(s)...))
+				if err != nil {
+					return err
+				}
+				some += one
+			}
+			return nil
+		})
+		if err != nil {
+			return sum, err
+		}
+		sum += some
+	}
+	return sum, nil
 }
 
 func (b *Board) doubtOne(tx *bbolt.Tx, key []byte, from source, now int64) (missing int64, err error) {
@@ -147,27 +159,14 @@ func (b *Board) Lost(vault ident.CID, node ident.PublicKey, shards ...custody.Sh
 
 // lost returns how many of the shards were not known to be missing.
 func (b *Board) lost(at place, shards []custody.Shard) (added int64, err error) {
-	if len(shards) == 0 {
-		return 0, nil
-	}
 	now := binary.BigEndian.AppendUint64(nil, uint64(ledger.Millis(b.rules.Now())))
-	err = b.update(func(tx *bbolt.Tx) error {
-		added = 0
-		for _, s := range shards {
-			key := append(at.key(), shardKey(s)...)
-			if tx.Bucket(bucketMissing).Get(key) != nil {
-				continue
-			}
-			added++
-			if err := errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Put(key, now)); err != nil {
-				return err
-			}
+	added, err = b.rows(at, shards, func(tx *bbolt.Tx, key []byte) (int64, error) {
+		if tx.Bucket(bucketMissing).Get(key) != nil {
+			return 0, nil
 		}
-		return nil
+		return 1, errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Put(key, now))
 	})
-	if err == nil {
-		b.count(at, added, added)
-	}
+	b.count(at, added, added)
 	return added, err
 }
 
@@ -183,27 +182,18 @@ func (b *Board) knows(at place, s custody.Shard) (known bool) {
 // Found forgets that shards of a holder are missing, or in doubt: it has proved them,
 // or they are not its own any more.
 func (b *Board) Found(vault ident.CID, node ident.PublicKey, shards ...custody.Shard) error {
-	at, found := place{vault, node}, int64(0)
-	if shards = b.entered(at, shards); len(shards) == 0 {
-		return nil
-	}
-	err := b.update(func(tx *bbolt.Tx) error {
-		found = 0
-		for _, s := range shards {
-			key := append(at.key(), shardKey(s)...)
-			if tx.Bucket(bucketMissing).Get(key) != nil {
-				found++
-			}
-			if err := errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Delete(key)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		b.count(at, -found, 0)
-	}
+	at := place{vault, node}
+	found, err := b.rows(at, b.entered(at, shards), forgetRow)
+	b.count(at, -found, 0)
 	return err
+}
+
+// forgetRow returns 1 if the shard was missing.
+func forgetRow(tx *bbolt.Tx, key []byte) (found int64, err error) {
+	if tx.Bucket(bucketMissing).Get(key) != nil {
+		found = 1
+	}
+	return found, errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Delete(key))
 }
 
 // entered returns those of the shards that are missing, or in doubt: mostly none, and
@@ -247,9 +237,9 @@ type entry struct {
 	value []byte
 }
 
-// boardPage is how many rows are read in one transaction: none stays open while what
-// is read is used.
-const boardPage = 1024
+// boardPage is how many rows are read or written in one transaction: none stays open while
+// what is read is used, and none takes much memory.
+const boardPage = 4096
 
 // each goes through the rows whose keys begin with a prefix. What cannot be read ends it.
 func (b *Board) each(bucket, prefix []byte) iter.Seq[entry] { return b.from(bucket, prefix, prefix) }

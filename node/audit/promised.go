@@ -2,7 +2,6 @@ package audit
 
 import (
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,7 +15,7 @@ import (
 // out before the time at which the holder has signed that it has them: after a repair. What
 // was found out since stays, so that an old receipt, shown again, hides nothing.
 func (b *Board) Promised(vault ident.CID, node ident.PublicKey, at time.Time, shards ...custody.Shard) error {
-	holder, found := place{vault, node}, int64(0)
+	holder := place{vault, node}
 	before := func(v []byte) bool {
 		return len(v) == 8 && int64(binary.BigEndian.Uint64(v)) < ledger.Millis(at)
 	}
@@ -29,25 +28,12 @@ func (b *Board) Promised(vault ident.CID, node ident.PublicKey, at time.Time, sh
 		}
 		return nil
 	})
-	if len(known) == 0 {
-		return nil
-	}
-	err := b.update(func(tx *bbolt.Tx) error {
-		found = 0
-		for _, s := range known {
-			key := append(holder.key(), shardKey(s)...)
-			if !before(tx.Bucket(bucketMissing).Get(key)) {
-				continue
-			}
-			found++
-			if err := errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Delete(key)); err != nil {
-				return err
-			}
+	found, err := b.rows(holder, known, func(tx *bbolt.Tx, key []byte) (int64, error) {
+		if !before(tx.Bucket(bucketMissing).Get(key)) {
+			return 0, nil
 		}
-		return nil
+		return forgetRow(tx, key)
 	})
-	if err == nil {
-		b.count(holder, -found, 0)
-	}
+	b.count(holder, -found, 0)
 	return err
 }
