@@ -36,6 +36,10 @@ func listenAdmin(dir, addr string) (*admin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open admin listener: %w", err)
 	}
+	// A name is what the resolver of this machine makes of it.
+	if err := checkAdmin(l.Addr().String()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	a := &admin{listener: l, path: filepath.Join(dir, adminName), instance: rand.Text(), key: rand.Text()}
 	p := place{Addr: l.Addr().String(), Instance: a.instance, Change: a.key, PID: os.Getpid()}
 	if err := atomicfile.WriteFile(a.path, p.encode(), 0o600); err != nil {
@@ -77,12 +81,32 @@ func (n *Node) adminHandler(g prometheus.Gatherer) http.Handler {
 	mux.HandleFunc("GET /status", n.serveStatus)
 	mux.HandleFunc("POST "+scrubPath, withKey(n.admin.key, n.serveScrub))
 	mux.HandleFunc("POST "+volumesPath, withKey(n.admin.key, n.serveVolumes))
-	mux.HandleFunc("GET /doctor", n.serveDoctor)
-	mux.HandleFunc("GET /can-stop", n.serveCanStop)
+	mux.HandleFunc("GET /doctor", atLeisure(n.serveDoctor))
+	mux.HandleFunc("GET /can-stop", atLeisure(n.serveCanStop))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	mux.Handle("GET /{$}", webpage.Strict(newPage(n.Status, n.now)))
 	mux.Handle("GET /assets/", webpage.Strict(http.HandlerFunc(webpage.Asset)))
 	return loopbackOnly(n.admin.instance, mux)
+}
+
+// leisure is what an answer may take for which other nodes are asked, less than what
+// the client waits for.
+const leisure = doctorTimeout - 5*time.Second
+
+// atLeisure gives a question that other nodes have to answer more time than the server
+// gives to others. The deadline for reading is one as well: when it is over, the server
+// takes it that the client has gone.
+func atLeisure(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), leisure)
+		defer cancel()
+		conn, end := http.NewResponseController(w), time.Now().Add(doctorTimeout)
+		if err := errors.Join(conn.SetReadDeadline(end), conn.SetWriteDeadline(end)); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		next(w, r.WithContext(ctx))
+	}
 }
 
 // instanceHeader tells a client which run of which node answers.
@@ -103,8 +127,11 @@ func loopbackOnly(instance string, next http.Handler) http.Handler {
 }
 
 // foreign reports whether a browser says that another site asks, other than by a link to
-// the page.
+// the page. Older browsers say it by Origin alone, and not of every request.
 func foreign(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
+		return true
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return false

@@ -137,11 +137,18 @@ func wantForeign(t *testing.T, addr string) {
 		{"/", "cross-site", "navigate", http.StatusOK},
 		{"/status", "none", "navigate", http.StatusOK},
 		{"/", "same-origin", "cors", http.StatusOK},
+		{"/doctor", "origin http://evil.example", "", http.StatusForbidden},
+		{"/status", "origin null", "", http.StatusForbidden},
+		{"/status", "origin http://" + addr, "", http.StatusOK},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+c.path, nil)
 		must(t, err)
-		req.Header.Set("Sec-Fetch-Site", c.site)
-		req.Header.Set("Sec-Fetch-Mode", c.mode)
+		if origin, old := strings.CutPrefix(c.site, "origin "); old { // a browser that says no more
+			req.Header.Set("Origin", origin)
+		} else {
+			req.Header.Set("Sec-Fetch-Site", c.site)
+			req.Header.Set("Sec-Fetch-Mode", c.mode)
+		}
 		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 		must(t, err)
 		must(t, resp.Body.Close())
