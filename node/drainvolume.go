@@ -8,10 +8,8 @@ import (
 	"holdfast/store"
 )
 
-const (
-	moveEvery   = time.Minute // how often what could not be moved is tried again
-	drainAtOnce = 64          // shards, before the volume is looked at anew
-)
+// moveEvery is how often what could not be moved is tried again.
+const moveEvery = time.Minute
 
 // drainVolumes moves what is on volumes that are being drained to the others, until nothing is
 // left or nothing can be moved. It may be killed at any moment.
@@ -26,24 +24,24 @@ func (n *Node) drainVolumes(ctx context.Context) error {
 }
 
 func (n *Node) drainOne(ctx context.Context, name string) error {
-	began, moved := n.now(), 0
-	for left := true; left; moved++ {
-		if v, err := n.volumes.get(name); err != nil || v.State != VolumeDraining {
-			return nil // its operator wants something else by now
-		}
-		err := n.volume.use(ctx, func(p *parts) (err error) {
-			left, err = p.shelf.Drain(ctx, name, drainAtOnce)
-			return err
-		})
-		if errors.Is(err, store.ErrPaused) {
-			return nil // it goes on when the volume is back
-		}
-		if err != nil {
-			return err
-		}
+	began, tried := n.now(), 0
+	wanted := func() bool {
+		v, err := n.volumes.get(name)
+		return err == nil && v.State == VolumeDraining
 	}
-	if moved > 1 {
+	var left bool
+	err := n.volume.use(ctx, func(p *parts) (err error) {
+		left, err = p.shelf.Drain(ctx, name, func() bool {
+			tried++
+			return wanted() && !p.isGone()
+		})
+		return err
+	})
+	if errors.Is(err, store.ErrPaused) || !wanted() {
+		return nil // it goes on when the volume is back, or its operator wants something else by now
+	}
+	if err == nil && !left && tried > 0 {
 		n.log.Info("volume is drained", "volume", name, "took", n.now().Sub(began).Round(time.Second).String())
 	}
-	return nil
+	return err
 }

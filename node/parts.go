@@ -31,6 +31,16 @@ type parts struct {
 	gone  chan struct{}  // closed when the volume is not there any more
 }
 
+// isGone reports whether the volume is not there any more.
+func (p *parts) isGone() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 // The names of what stands on a volume beside the shelf's own folders.
 const (
 	bookName   = "book.db"

@@ -60,7 +60,7 @@ func drainerChild() {
 		_ = p.SetDraining(name(1-i), false)
 		for left := true; left; {
 			var err error
-			if left, err = p.Drain(ctx, name(i), 3); err != nil {
+			if left, err = p.Drain(ctx, name(i), atMost(3)); err != nil {
 				fmt.Println("error", err)
 				return
 			}

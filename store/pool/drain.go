@@ -16,23 +16,24 @@ import (
 // read back from there and compared with its CID; only then is it taken away. Nothing is
 // written down meanwhile: what a crash leaves is on one volume, or on both.
 
-// Drain moves up to n shards of a volume, from the shelf and from the trash, to the
-// others, and reports whether any is left. It may be called again, after a crash too,
-// until none is. One that cannot be moved stays, the next ones are tried, and the error
-// says why. A shard that is found corrupt on the way is in the volume's quarantine, and
-// not left. The volume should be draining, or new shards come to it.
-func (p *Pool) Drain(ctx context.Context, name string, n int) (left bool, err error) {
+// Drain moves the shards of a volume, from the shelf and from the trash, to the others,
+// and reports whether any is left. Before each of them more is asked, and nothing else is
+// moved once that says no. It may be called again, after a crash too, until none is left.
+// One that cannot be moved stays, all others are tried, and the error says why it was the
+// first. A shard that is found corrupt on the way is in the volume's quarantine, and not
+// left. The volume should be draining, or new shards come to it.
+func (p *Pool) Drain(ctx context.Context, name string, more func() bool) (left bool, err error) {
 	from, err := p.place(name)
 	if err != nil {
 		return true, err
 	}
-	m := &removal{pool: p, from: from, rest: n}
+	m := &removal{pool: p, from: from, more: more}
 	err = from.ask(func(s Shelf) error {
 		for info, err := range s.List(ctx, ident.CID{}) {
 			if err != nil {
 				return err
 			}
-			if !m.step(ctx, func() error { return m.shelved(ctx, info) }) {
+			if !m.step(ctx, info.Size, func() error { return m.shelved(ctx, info) }) {
 				return ctx.Err()
 			}
 		}
@@ -40,7 +41,7 @@ func (p *Pool) Drain(ctx context.Context, name string, n int) (left bool, err er
 			if err != nil {
 				return err
 			}
-			if !m.step(ctx, func() error { return m.discarded(ctx, d) }) {
+			if !m.step(ctx, d.Bytes, func() error { return m.discarded(ctx, d) }) {
 				return ctx.Err()
 			}
 		}
@@ -78,21 +79,29 @@ var errNotEmpty = errors.New("something is there")
 type removal struct {
 	pool   *Pool
 	from   place
-	rest   int   // how many are still tried
+	more   func() bool
 	left   bool  // some are left
 	failed error // the first that could not be moved
+	full   int64 // the size of the smallest shard that nobody had room for; 0 if all had
 }
 
-// step moves one, and reports whether there may be another one.
-func (m *removal) step(ctx context.Context, move func() error) bool {
-	if m.rest == 0 || ctx.Err() != nil {
+// step moves one, and reports whether there may be another one. Where a smaller one had
+// no room nothing is read.
+func (m *removal) step(ctx context.Context, size int64, move func() error) bool {
+	if ctx.Err() != nil || !m.more() {
 		m.left = true
 		return false
 	}
-	m.rest--
+	if m.full > 0 && size >= m.full {
+		m.left = true
+		return true
+	}
 	if err := move(); err != nil {
 		m.left = true
 		m.failed = first(m.failed, err)
+		if errors.Is(err, store.ErrFull) {
+			m.full = size
+		}
 	}
 	return true
 }

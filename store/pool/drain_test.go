@@ -16,12 +16,17 @@ import (
 	"holdfast/store/storetest"
 )
 
+// atMost says no more when so many have been tried.
+func atMost(n int) func() bool {
+	return func() bool { n--; return n >= 0 }
+}
+
 // mustDrain drains a volume, a few shards at a time, and returns how often it took.
 func mustDrain(t testing.TB, p *Pool, volume string) (calls int) {
 	t.Helper()
 	for left := true; left; calls++ {
 		var err error
-		if left, err = p.Drain(t.Context(), volume, 2); err != nil {
+		if left, err = p.Drain(t.Context(), volume, atMost(2)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,7 +153,7 @@ func TestUseWhileDraining(t *testing.T) {
 		must(t, p.SetDraining(from, true))
 		for left := true; left; {
 			var err error
-			left, err = p.Drain(t.Context(), from, 4)
+			left, err = p.Drain(t.Context(), from, atMost(4))
 			must(t, err)
 		}
 	}
@@ -203,7 +208,7 @@ func TestDrainWithoutRoom(t *testing.T) {
 	must(t, a.Discard(t.Context(), s.Key(storetest.Vault("b"), 0), reason))
 	p := pooled(t, a, b)
 	must(t, p.SetDraining(name(0), true))
-	left, err := p.Drain(t.Context(), name(0), 100)
+	left, err := p.Drain(t.Context(), name(0), atMost(100))
 	if !left || !errors.Is(err, store.ErrFull) {
 		t.Errorf("left %v, %v", left, err)
 	}
@@ -216,6 +221,84 @@ func TestDrainWithoutRoom(t *testing.T) {
 	if u, _ := b.Usage(t.Context()); u.Shards != 4 {
 		t.Errorf("%d moved where 4 have room", u.Shards)
 	}
+}
+
+// scratched is a shelf of a disk that some shards cannot be read from any more.
+type scratched struct {
+	*mem.Shelf
+	bad map[store.Key]bool
+}
+
+func (s scratched) Open(ctx context.Context, key store.Key) (store.Shard, error) {
+	if s.bad[key] {
+		return nil, errors.New("input/output error")
+	}
+	return s.Shelf.Open(ctx, key)
+}
+
+// However many shards a failing disk does not give back, and wherever they come in the
+// list, all others leave it, and the call says that it was not all.
+func TestDrainOfAFailingDisk(t *testing.T) {
+	a := scratched{mem.New(1 << 24), map[store.Key]bool{}}
+	for i := range 200 {
+		must(t, segment(t, 1000, uint64(i)).Put(t.Context(), a, vault, 0))
+	}
+	n := 0
+	for info, err := range a.List(t.Context(), ident.CID{}) {
+		must(t, err)
+		if n++; n <= 150 || n%2 == 0 {
+			a.bad[info.Key] = true
+		}
+	}
+	b := mem.New(1 << 24)
+	p := pooled(t, a, b)
+	must(t, p.SetDraining(name(0), true))
+	left, err := p.Drain(t.Context(), name(0), func() bool { return true })
+	if !left || err == nil || errors.Is(err, store.ErrPaused) {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if u, _ := b.Usage(t.Context()); u.Shards != int64(200-len(a.bad)) {
+		t.Errorf("%d of 200 moved, %d cannot be read", u.Shards, len(a.bad))
+	}
+}
+
+// Where a shard had no room, larger ones are not read for nothing, and smaller ones are
+// moved.
+func TestDrainTriesWhatMayFit(t *testing.T) {
+	a := opened{mem.New(1 << 24), map[int64]int{}}
+	for i := range 40 {
+		size := 1000
+		if i%2 == 0 {
+			size = 100_000
+		}
+		must(t, segment(t, size, uint64(i)).Put(t.Context(), a, vault, 0))
+	}
+	p := pooled(t, a, mem.New(40_000))
+	must(t, p.SetDraining(name(0), true))
+	left, err := p.Drain(t.Context(), name(0), func() bool { return true })
+	if !left || !errors.Is(err, store.ErrFull) {
+		t.Errorf("left %v, %v", left, err)
+	}
+	if u, _ := a.Usage(t.Context()); u.Shards != 20 {
+		t.Errorf("%d left, and 20 are too large", u.Shards)
+	}
+	if a.of[50_000] != 1 {
+		t.Errorf("opened by size: %v", a.of)
+	}
+}
+
+// opened counts what is opened, by size.
+type opened struct {
+	*mem.Shelf
+	of map[int64]int
+}
+
+func (o opened) Open(ctx context.Context, key store.Key) (store.Shard, error) {
+	s, err := o.Shelf.Open(ctx, key)
+	if err == nil {
+		o.of[s.Info().Size]++
+	}
+	return s, err
 }
 
 // rotten is a shelf that loses a bit of what it is given.
@@ -235,7 +318,7 @@ func TestDrainReadsBack(t *testing.T) {
 	must(t, s.Put(t.Context(), a, vault, 0))
 	p := pooled(t, a, b)
 	must(t, p.SetDraining(name(0), true))
-	if left, err := p.Drain(t.Context(), name(0), 1); !left || err == nil {
+	if left, err := p.Drain(t.Context(), name(0), atMost(1)); !left || err == nil {
 		t.Errorf("left %v, %v", left, err)
 	}
 	got, err := storetest.ReadAll(t.Context(), a, s.Key(vault, 0))
@@ -345,7 +428,7 @@ func TestDrainKilledAnywhere(t *testing.T) {
 			p := pooled(t, mortal{a, k}, mortal{b, k}, mortal{c, k})
 			must(t, p.SetDraining(name(0), true))
 			for left, err := true, error(nil); left && err == nil; {
-				left, err = p.Drain(t.Context(), name(0), 2)
+				left, err = p.Drain(t.Context(), name(0), atMost(2))
 			}
 			p = pooled(t, a, b, c)
 			must(t, p.SetDraining(name(0), true))
