@@ -32,10 +32,11 @@ type orders struct {
 	intent      *watched[intent]
 	certificate *watched[certificate]
 
-	mu    sync.Mutex
-	shown certificate
-	told  p2p.State
-	until time.Time
+	mu      sync.Mutex
+	shown   certificate
+	unshown error // why the one in the folder is not shown
+	told    p2p.State
+	until   time.Time
 }
 
 // certificate is one that verifies, as it was received and as it reads.
@@ -88,10 +89,8 @@ func (o *orders) look(ctx context.Context) error {
 	o.allowed.look()
 	o.granted.look()
 	o.intent.look()
-	var err error
-	if o.certificate.look() {
-		err = o.show(o.certificate.get())
-	}
+	o.certificate.look()
+	err := o.show(o.certificate.get())
 	state, until := o.announced()
 	o.mu.Lock()
 	news := state != o.told || !until.Equal(o.until)
@@ -104,20 +103,43 @@ func (o *orders) look(ctx context.Context) error {
 	return err
 }
 
-// show takes a certificate that stands in the folder now. It was judged by who put it
-// there, and is judged again: one that does not fit is not shown.
+// show takes the certificate that stands in the folder now, if it is another one than
+// is shown. It was judged by who put it there, and is judged again: one that does not fit
+// is an alert, is not shown, and is tried again, since a clock may have been wrong. The
+// error is returned once.
 func (o *orders) show(c certificate) error {
-	old := o.current()
-	if c.Operator != old.Operator || c.Vote != old.Vote || c.Serial < old.Serial {
-		return fmt.Errorf("%w: it takes a restart, or is older than the one that is shown", ErrCertificateFile)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c.signed.CID() == o.shown.signed.CID() {
+		o.unshown = nil
+		return nil
+	}
+	before := o.unshown
+	if o.unshown = o.fits(c); o.unshown != nil {
+		if before != nil && before.Error() == o.unshown.Error() {
+			return nil
+		}
+		return o.unshown
+	}
+	o.shown = c
+	o.log.Info("shows its next certificate", "serial", c.Serial, "expires", ledger.Time(c.Expires))
+	return nil
+}
+
+// fits shows a certificate to the others, if that can be done while the node runs. The
+// caller holds the lock.
+func (o *orders) fits(c certificate) error {
+	switch old := o.shown; {
+	case c.Operator != old.Operator:
+		return fmt.Errorf("%w: it is by operator %s, and the node belongs to %s", ErrCertificateFile, c.Operator, old.Operator)
+	case c.Vote != old.Vote:
+		return fmt.Errorf("%w: another vote key takes a restart", ErrCertificateFile)
+	case c.Serial < old.Serial:
+		return fmt.Errorf("%w: its serial is %d, and others are shown %d", ErrCertificateFile, c.Serial, old.Serial)
 	}
 	if err := o.renew(c.signed); err != nil {
 		return fmt.Errorf("%w: %w", ErrCertificateFile, err)
 	}
-	o.mu.Lock()
-	o.shown = c
-	o.mu.Unlock()
-	o.log.Info("shows its next certificate", "serial", c.Serial, "expires", ledger.Time(c.Expires))
 	return nil
 }
 
@@ -179,8 +201,11 @@ func (o *orders) quota(vault ident.CID) (int64, error) {
 
 // troubles are the files that cannot be used as they are now.
 func (o *orders) troubles() []error {
+	o.mu.Lock()
+	unshown := o.unshown
+	o.mu.Unlock()
 	var errs []error
-	for _, err := range []error{o.roster.trouble(), o.allowed.trouble(), o.granted.trouble(), o.intent.trouble(), o.certificate.trouble()} {
+	for _, err := range []error{o.roster.trouble(), o.allowed.trouble(), o.granted.trouble(), o.intent.trouble(), o.certificate.trouble(), unshown} {
 		if err != nil {
 			errs = append(errs, err)
 		}

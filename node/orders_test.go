@@ -215,4 +215,39 @@ func TestCertificateWhileRunning(t *testing.T) {
 	if c := o.orders.current(); c.Serial != 2 || len(o.renewed) != 1 {
 		t.Errorf("%+v, renewed %d times", c, len(o.renewed))
 	}
+	// One that cannot be shown yet, as where a clock is wrong, is an alert until it is.
+	take := o.orders.renew
+	o.orders.renew = func(ident.Signed) error { return ledger.ErrExpired }
+	certify("operator", 3, "rack 3")
+	for try, want := range []error{ledger.ErrExpired, nil} {
+		if err := o.orders.look(t.Context()); !errors.Is(err, want) || len(o.orders.troubles()) != 1 {
+			t.Errorf("try %d: %v; troubles %v", try, err, o.orders.troubles())
+		}
+	}
+	o.orders.renew = take
+	o.look(t)
+	if c := o.orders.current(); c.Serial != 3 || len(o.orders.troubles()) != 0 {
+		t.Errorf("%+v; troubles %v", c, o.orders.troubles())
+	}
+}
+
+// A file that could not be read for a moment is read again, though it has not changed.
+func TestWatchedIsTriedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(path, []byte("one"), 0o600))
+	var failing error
+	w, err := watch(path, func(path string) (string, error) {
+		text, err := os.ReadFile(path)
+		return string(text), errors.Join(err, failing)
+	}, slog.New(slog.DiscardHandler))
+	must(t, err)
+	failing = errors.New("too many open files")
+	must(t, os.WriteFile(path, []byte("three"), 0o600))
+	if w.look() || w.get() != "one" || w.trouble() == nil {
+		t.Errorf("%q, %v", w.get(), w.trouble())
+	}
+	failing = nil
+	if !w.look() || w.get() != "three" || w.trouble() != nil || w.look() {
+		t.Errorf("%q, %v", w.get(), w.trouble())
+	}
 }

@@ -41,18 +41,22 @@ func (w *watched[T]) stat() fs.FileInfo {
 	return info
 }
 
-// look reads the file again if it has changed, and reports whether there is a new value.
+// look reads the file again if it has changed, or could not be used before: that may have
+// been the system's fault, not the file's. It reports whether there is a new value.
 func (w *watched[T]) look() bool {
 	info := w.stat()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if same(info, w.info) {
+	if same(info, w.info) && w.why == nil {
 		return false
 	}
+	before := w.why
 	w.info = info
 	value, err := w.read(w.path)
 	if w.why = err; err != nil {
-		w.log.Error("the file cannot be used; the node goes on by what it read before", "file", w.path, "error", err)
+		if before == nil || before.Error() != err.Error() {
+			w.log.Error("the file cannot be used; the node goes on by what it read before", "file", w.path, "error", err)
+		}
 		return false
 	}
 	w.value = value
