@@ -24,10 +24,12 @@ const (
 // Alert is one thing that an operator should know about a node.
 type Alert struct {
 	Severity Severity  `json:"severity"`
-	Category string    `json:"category"` // volume, space, disk, clock, certificate, configuration, network, state
+	Category string    `json:"category"` // volume, space, disk, clock, certificate, configuration, network, segments, state
 	Text     string    `json:"text"`
 	Hint     string    `json:"hint,omitempty"`
 	Since    time.Time `json:"since"`
+
+	about string // which of several, where there can be: a volume, or a file's fault
 }
 
 // Bounds beyond which an operator is told.
@@ -51,13 +53,13 @@ type alarms struct {
 func (n *Node) alerts(s Status) []Alert {
 	list := slices.Concat(ofState(s), ofDisk(s), ofCertificate(s, n.now()), ofNetwork(s, n.now(), len(n.config.Bootstrap) > 0), ofSegments(s))
 	for _, err := range n.orders.troubles() {
-		list = append(list, Alert{Severity: Warning, Category: "configuration", Text: err.Error(), Hint: "correct the file; until then the node goes on by what it read before"})
+		list = append(list, Alert{Severity: Warning, Category: "configuration", about: err.Error(), Text: err.Error(), Hint: "correct the file; until then the node goes on by what it read before"})
 	}
 	return n.alarms.date(list, n.now())
 }
 
-// date says since when each alert stands. One of the same category and severity is the
-// same one, although its text has other numbers now.
+// date says since when each alert stands. One of the same category and severity about the
+// same thing is the same one, although its text has other numbers now.
 func (a *alarms) date(list []Alert, now time.Time) []Alert {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,7 +82,7 @@ func (a *alarms) date(list []Alert, now time.Time) []Alert {
 	return out
 }
 
-func (a Alert) key() string { return a.Category + " " + string(a.Severity) }
+func (a Alert) key() string { return a.Category + " " + string(a.Severity) + " " + a.about }
 
 // raise tells the log of alerts that are new.
 func (n *Node) raise(ctx context.Context) error {
@@ -101,15 +103,14 @@ func (n *Node) raise(ctx context.Context) error {
 func (a *alarms) fresh(list []Alert) (out []Alert) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.said == nil {
-		a.said = map[string]time.Time{}
-	}
+	said := map[string]time.Time{}
 	for _, one := range list {
-		if !a.said[one.key()].Equal(one.Since) {
-			a.said[one.key()] = one.Since
+		if before, ok := a.said[one.key()]; !ok || !before.Equal(one.Since) {
 			out = append(out, one)
 		}
+		said[one.key()] = one.Since
 	}
+	a.said = said
 	return out
 }
 
@@ -133,13 +134,13 @@ func ofState(s Status) (list []Alert) {
 func ofDisk(s Status) (list []Alert) {
 	for _, v := range s.Volumes {
 		if v.Damaged > 0 {
-			list = append(list, Alert{Severity: Warning, Category: "disk", Text: fmt.Sprintf("volume %s has put %d bytes of corrupt shards into quarantine", v.Name, v.Damaged), Hint: "look at the disk's health; what is in quarantine is yours to remove"})
+			list = append(list, Alert{Severity: Warning, Category: "disk", about: v.Name, Text: fmt.Sprintf("volume %s has put %d bytes of corrupt shards into quarantine", v.Name, v.Damaged), Hint: "look at the disk's health; what is in quarantine is yours to remove"})
 		}
 		if v.State == StatePaused && s.State != StatePaused {
-			list = append(list, Alert{Severity: Warning, Category: "volume", Text: fmt.Sprintf("volume %s is paused: %s", v.Name, v.Reason), Hint: "mount its disk again, or: holdfast node volume resume"})
+			list = append(list, Alert{Severity: Warning, Category: "volume", about: v.Name, Text: fmt.Sprintf("volume %s is paused: %s", v.Name, v.Reason), Hint: "mount its disk again, or: holdfast node volume resume"})
 		}
 		if v.State == StateServing && v.Free < v.Capacity/spaceLow {
-			list = append(list, Alert{Severity: Warning, Category: "space", Text: fmt.Sprintf("volume %s can take %d bytes more of %d", v.Name, v.Free, v.Capacity), Hint: "offer more, or add a volume; a full node keeps and serves what it has"})
+			list = append(list, Alert{Severity: Warning, Category: "space", about: v.Name, Text: fmt.Sprintf("volume %s can take %d bytes more of %d", v.Name, v.Free, v.Capacity), Hint: "offer more, or add a volume; a full node keeps and serves what it has"})
 		}
 	}
 	return list

@@ -65,6 +65,25 @@ func TestAlertsAreSaidOnce(t *testing.T) {
 	}
 }
 
+// What is wrong with a second volume is news, although the first is away already.
+func TestAlertsTellVolumesApart(t *testing.T) {
+	var a alarms
+	now := ledgertest.Start()
+	away := func(names ...string) (s Status) {
+		for _, name := range names {
+			s.Volumes = append(s.Volumes, VolumeStatus{Name: name, State: StatePaused})
+		}
+		return s
+	}
+	if first := a.fresh(a.date(ofDisk(away("b")), now)); len(first) != 1 {
+		t.Fatalf("%+v", first)
+	}
+	both := a.date(ofDisk(away("b", "c")), now.Add(time.Hour))
+	if second := a.fresh(both); len(second) != 1 || second[0].about != "c" || !both[0].Since.Equal(now) {
+		t.Errorf("%+v of %+v", second, both)
+	}
+}
+
 // Whether a node can be reached is judged by what several others say.
 func TestWayIn(t *testing.T) {
 	told := []string{"/ip4/192.0.2.7/tcp/4710/p2p/12D3"}
