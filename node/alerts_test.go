@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -106,5 +107,24 @@ func TestWayIn(t *testing.T) {
 	}
 	if Worst([]Finding{good("a", ""), dubious("b", "", ""), skipped("c", "")}) != Dubious || Worst([]Finding{dubious("b", "", ""), bad("d", "", "")}) != Bad {
 		t.Error("the worst of several")
+	}
+}
+
+// A node that offers more than its file system has is told so, and what is on the volume
+// already is no part of that.
+func TestRoom(t *testing.T) {
+	for name, c := range map[string]struct {
+		free, room int64
+		want       Result
+	}{
+		"enough":                  {100 << 30, 99 << 30, Good},
+		"a full volume":           {spared, 0, Good},
+		"more than is free":       {100 << 30, 100<<30 + 1, Dubious},
+		"none for the ledgers":    {spared - 1, 0, Bad},
+		"a system that says none": {math.MaxInt64, 1 << 40, Dubious},
+	} {
+		if got := judgeRoom(c.free, c.room); got.Result != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }

@@ -76,7 +76,7 @@ func Examine(ctx context.Context, dir string, now time.Time) ([]Finding, error) 
 	}
 	found = append(found, examineCertificate(cert, c, now), examineRoster(dir, c, cert, now))
 	found = append(found, skipped(checkClock, "other nodes' clocks are seen while the node runs"))
-	found = append(found, examineDisks(ctx, dir, c)...)
+	found = append(found, examineDisks(ctx, dir, c, leastRoom)...)
 	found = append(found, examineLimits(), examinePorts(c, true))
 	return append(found, skipped(checkDialBack, "others are asked to dial the node while it runs")), nil
 }
@@ -87,9 +87,18 @@ func (n *Node) examine(ctx context.Context) []Finding {
 	found := []Finding{
 		n.examineFiles(), examineCertificate(cert, n.config, n.now()), examineRoster(n.dir, n.config, cert, n.now()), n.examineClock(),
 	}
-	found = append(found, examineDisks(ctx, n.dir, n.config)...)
+	found = append(found, examineDisks(ctx, n.dir, n.volumes.current(), n.offered(ctx))...)
 	found = append(found, examineLimits(), examinePorts(n.config, false))
 	return append(found, n.examineNetwork(ctx)...)
+}
+
+// offered tells how much each volume should still take.
+func (n *Node) offered(ctx context.Context) func(v VolumeConfig) int64 {
+	used := map[string]int64{}
+	for _, v := range n.volumeStatus(ctx) {
+		used[v.Name] = v.Used
+	}
+	return func(v VolumeConfig) int64 { return v.Capacity - used[v.Name] }
 }
 
 // examineFiles says whether what the operator has changed since the start can be used.

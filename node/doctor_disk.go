@@ -20,15 +20,19 @@ const (
 	probeSize  = 4 << 10
 )
 
-// examineDisks looks at all volumes of a node. One that its operator has paused is left
-// alone.
-func examineDisks(ctx context.Context, dir string, c Config) []Finding {
-	found := examineDisk(ctx, filepath.Join(dir, volumeName), c.Capacity)
-	for _, v := range c.Volumes {
-		if v.Path == "" || v.State == VolumePaused {
+// examineDisks looks at all volumes of a node, of each of which room says how much it
+// should still take. One that its operator has paused is left alone.
+func examineDisks(ctx context.Context, dir string, c Config, room func(v VolumeConfig) int64) []Finding {
+	var found []Finding
+	for _, v := range c.volumes() {
+		if v.State == VolumePaused {
 			continue
 		}
-		for _, f := range examineDisk(ctx, v.Path, v.Capacity) {
+		if v.Name == MainVolume {
+			found = append(found, examineDisk(ctx, filepath.Join(dir, volumeName), room(v))...)
+			continue
+		}
+		for _, f := range examineDisk(ctx, v.Path, room(v)) {
 			f.Text = v.Name + ": " + f.Text
 			found = append(found, f)
 		}
@@ -36,23 +40,29 @@ func examineDisks(ctx context.Context, dir string, c Config) []Finding {
 	return found
 }
 
-// examineDisk looks at the volume in a folder: that it is there, has room, and writes
-// what it is told to write in a time that others wait for.
-func examineDisk(ctx context.Context, folder string, capacity int64) []Finding {
+// leastRoom is what a volume should still take of which it is not known what is on it,
+// since the node does not run.
+func leastRoom(v VolumeConfig) int64 { return v.Capacity / spaceLow }
+
+// examineDisk looks at the volume in a folder: that it is there, has the room that others
+// are told of, and writes what it is told to write in a time that others wait for.
+func examineDisk(ctx context.Context, folder string, room int64) []Finding {
 	if _, err := disk.ReadMarker(folder); err != nil {
 		return []Finding{bad(checkDisk, "mount the disk; if it is lost: holdfast node resume --new-volume", "the volume is not there: %v", err)}
 	}
-	free := freeOnDisk(folder)
-	found := good(checkDisk, "the volume is there; its file system has %d MiB free", free>>20)
+	return []Finding{judgeRoom(freeOnDisk(folder), room), examineFsync(ctx, folder)}
+}
+
+func judgeRoom(free, room int64) Finding {
 	switch {
 	case free == math.MaxInt64:
-		found = dubious(checkDisk, "", "the volume is there; its file system does not say what is free")
+		return dubious(checkDisk, "", "the volume is there; its file system does not say what is free")
 	case free < spared:
-		found = bad(checkDisk, "make room: the ledger and the book have to grow", "the file system has %d MiB free", free>>20)
-	case free < capacity/spaceLow:
-		found = dubious(checkDisk, "offer less, or make room", "the file system has %d MiB free, of %d MiB that are offered", free>>20, capacity>>20)
+		return bad(checkDisk, "make room: the ledger and the book have to grow", "the file system has %d MiB free", free>>20)
+	case free < room:
+		return dubious(checkDisk, "offer less, or make room", "the file system has %d MiB free, and the volume should take %d MiB more", free>>20, room>>20)
 	}
-	return []Finding{found, examineFsync(ctx, folder)}
+	return good(checkDisk, "the volume is there; its file system has %d MiB free", free>>20)
 }
 
 // examineFsync writes small files and waits until they are on the disk. It says nothing

@@ -23,6 +23,13 @@ func (l *volumeList) all() []VolumeConfig {
 	return l.config.volumes()
 }
 
+// current is the configuration as it was written last.
+func (l *volumeList) current() Config {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.config
+}
+
 // total is what all volumes offer.
 func (l *volumeList) total() int64 {
 	l.mu.Lock()
