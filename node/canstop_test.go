@@ -1,7 +1,9 @@
 package node
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -111,15 +113,30 @@ func TestDrainReceipt(t *testing.T) {
 		must(t, err)
 		return s
 	}
+	signed, err := ledger.SignNodeCertificate(v.Members[0].Operator, ledger.NodeCertificate{
+		Network: ledgertest.Network, Name: "one", Zone: "z", Node: node, Vote: v.Members[0].Vote.Public(), Issued: 1, Expires: 2,
+	})
+	must(t, err)
+	cert, err := ledger.VerifyNodeCertificate(signed)
+	must(t, err)
 	receipt := func(words ...ident.Signed) string {
-		d := &drainer{dir: t.TempDir(), now: ledgertest.Start, keys: keyring{cert: ledger.NodeCertificate{Node: node, Operator: v.Members[0].Operator.Public(), Network: "test-net"}}}
+		d := &drainer{dir: t.TempDir(), now: ledgertest.Start, keys: keyring{cert: cert, signed: signed}}
 		path, err := d.finish(&DrainStatus{Since: ledgertest.Start(), Vaults: []DrainVault{{Vault: v.ID().String(), chain: chain, words: words}}})
 		must(t, err)
 		return path
 	}
 	r, err := VerifyDrain(receipt(word(1, 0), word(2, 0), word(3, 0)))
-	if err != nil || len(r.Vaults) != 1 || r.Node != node.String() {
+	if err != nil || len(r.Vaults) != 1 || r.Node != node.String() || !r.Time.Equal(ledger.Time(1)) {
 		t.Errorf("%+v, %v", r, err)
+	}
+	for _, field := range []string{`"operator": "`, `"network": "`, `"node": "`} {
+		path := receipt(word(1, 0), word(2, 0), word(3, 0))
+		text, err := os.ReadFile(path)
+		must(t, err)
+		must(t, os.WriteFile(path, bytes.Replace(text, []byte(field), []byte(field+"x"), 1), 0o600))
+		if _, err := VerifyDrain(path); err == nil {
+			t.Errorf("another %s is taken", field)
+		}
 	}
 	forged := word(3, 0)
 	forged.Signature[0] ^= 1

@@ -12,6 +12,7 @@ import (
 
 	"holdfast/internal/bg"
 	"holdfast/internal/ident"
+	"holdfast/internal/wire"
 	"holdfast/ledger"
 	"holdfast/p2p/ledgerrpc"
 )
@@ -212,7 +213,14 @@ func (d *drainer) own(ctx context.Context, v *DrainVault) error {
 
 // finish writes the receipt, and returns its file.
 func (d *drainer) finish(s *DrainStatus) (string, error) {
-	r := DrainReceipt{V: 1, Node: d.keys.cert.Node.String(), Operator: d.keys.cert.Operator.String(), Network: d.keys.cert.Network, Since: s.Since, Time: d.now().UTC()}
+	cert, err := wire.Encode(d.keys.signed)
+	if err != nil {
+		return "", err
+	}
+	r := DrainReceipt{
+		V: 1, Node: d.keys.cert.Node.String(), Operator: d.keys.cert.Operator.String(), Network: d.keys.cert.Network, Certificate: cert,
+		Since: s.Since, Time: d.now().UTC(),
+	}
 	for _, v := range s.Vaults {
 		one, err := drained(v)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"holdfast/internal/atomicfile"
@@ -25,15 +26,17 @@ const (
 
 // DrainReceipt shows, without a network, that a node gave away all that it held: for each
 // vault, words of a quorum of its members, and the charters by which they are members.
-// Whoever reads it compares vaults and node with what he expects.
+// Whoever reads it compares vaults and node with what he expects: a vault that is not in
+// it is not spoken of.
 type DrainReceipt struct {
-	V        int            `json:"v"`
-	Node     string         `json:"node"`
-	Operator string         `json:"operator"`
-	Network  string         `json:"network"`
-	Since    time.Time      `json:"since"`
-	Time     time.Time      `json:"time"`
-	Vaults   []DrainedVault `json:"vaults"`
+	V           int            `json:"v"`
+	Node        string         `json:"node"`
+	Operator    string         `json:"operator"`
+	Network     string         `json:"network"`
+	Certificate []byte         `json:"certificate"` // Signed, of the node: whose it is, and in which network
+	Since       time.Time      `json:"since"`       // by the node's own clock
+	Time        time.Time      `json:"time"`        // likewise, as it is written; verified, by the members' clocks
+	Vaults      []DrainedVault `json:"vaults"`
 }
 
 // DrainedVault is the proof for one vault. Bytes are DAG-CBOR, as base64.
@@ -101,48 +104,69 @@ func parseDrain(text []byte) (DrainReceipt, error) {
 	if r.V != 1 {
 		return r, fmt.Errorf("version %d is not known", r.V)
 	}
-	node, err := ident.ParsePublicKey(r.Node)
+	cert, err := r.certified()
 	if err != nil {
 		return r, err
 	}
-	for _, v := range r.Vaults {
-		if err := v.verify(node); err != nil {
+	for i, v := range r.Vaults {
+		at, err := v.verify(cert)
+		if err != nil {
 			return r, fmt.Errorf("vault %.80q: %w", v.Vault, err)
+		}
+		if i == 0 || at.Before(r.Time) {
+			r.Time = at
 		}
 	}
 	return r, nil
 }
 
-// verify checks that a quorum of the vault's members say that nothing is left on a node.
-func (v DrainedVault) verify(node ident.PublicKey) error {
+// certified checks what the receipt says of the node: its operator has signed that. The
+// certificate may have expired since.
+func (r DrainReceipt) certified() (ledger.NodeCertificate, error) {
+	var signed ident.Signed
+	if err := wire.Decode(r.Certificate, &signed); err != nil {
+		return ledger.NodeCertificate{}, err
+	}
+	cert, err := ledger.VerifyNodeCertificate(signed)
+	if err == nil && (cert.Node.String() != r.Node || cert.Operator.String() != r.Operator || cert.Network != r.Network) {
+		err = fmt.Errorf("%w: the certificate is of node %s", ledger.ErrMismatch, cert.Node)
+	}
+	return cert, err
+}
+
+// verify checks that a quorum of the vault's members say that nothing is left on a node,
+// and returns when they said so: the median of their clocks.
+func (v DrainedVault) verify(node ledger.NodeCertificate) (at time.Time, err error) {
 	var first ident.Signed
 	if err := wire.Decode(v.Charter, &first); err != nil {
-		return err
+		return at, err
 	}
 	chain, err := ledger.NewChain(first)
 	if err != nil {
-		return err
+		return at, err
 	}
-	if chain.ID().String() != v.Vault {
-		return fmt.Errorf("%w: the charter is of vault %s", ledger.ErrMismatch, chain.ID())
+	if chain.ID().String() != v.Vault || chain.Current().Network != node.Network {
+		return at, fmt.Errorf("%w: the charter is of vault %s in network %s", ledger.ErrMismatch, chain.ID(), chain.Current().Network)
 	}
 	for _, l := range v.Links {
 		if chain, err = appendLink(chain, l); err != nil {
-			return err
+			return at, err
 		}
 	}
 	var words []ledger.Held
+	var clocks []int64
 	for _, p := range v.Words {
-		h, err := readWord(p, chain.Current(), node)
+		h, err := readWord(p, chain.Current(), node.Node)
 		if err != nil {
-			return err
+			return at, err
 		}
-		words = append(words, h)
+		words, clocks = append(words, h), append(clocks, h.Clock)
 	}
 	if !ledger.Emptied(chain.Current(), words) {
-		return fmt.Errorf("%w: of members who say that nothing is left", ledger.ErrNoQuorum)
+		return at, fmt.Errorf("%w: of members who say that nothing is left", ledger.ErrNoQuorum)
 	}
-	return nil
+	slices.Sort(clocks)
+	return ledger.Time(clocks[len(clocks)/2]), nil
 }
 
 // readWord verifies the word of whichever member has signed it.

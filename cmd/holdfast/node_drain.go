@@ -121,6 +121,10 @@ func (a *app) verifyDrain(path string) error {
 		a.emit(map[string]any{"message_type": "node_drain_receipt", "node": r.Node, "operator": r.Operator, "since": r.Since, "time": r.Time, "vaults": vaults})
 		return nil
 	}
+	if len(r.Vaults) == 0 {
+		a.printf("node %s says that it held nothing of any vault on %s\n", r.Node, r.Time.Format(time.RFC3339))
+		return nil
+	}
 	a.printf("node %s held nothing on %s, say a quorum of the members of each of %d vaults\n", r.Node, r.Time.Format(time.RFC3339), len(r.Vaults))
 	for _, v := range r.Vaults {
 		a.printf("vault %s\n", v.Vault)
