@@ -21,15 +21,19 @@ import (
 // stewards do that, because the node announces that it drains. It ends with a receipt:
 // signed words of a quorum of each vault's members that nothing is left here.
 type drainer struct {
-	dir      string
-	keys     keyring
-	volume   *volume
-	charters *charters
-	at       func(node ident.PublicKey) ledgerrpc.Counter
-	intent   func() intent
-	now      clock
-	log      *slog.Logger
-	loop     *bg.Loop
+	dir       string
+	keys      keyring
+	volume    *volume
+	charters  *charters
+	at        func(node ident.PublicKey) ledgerrpc.Counter
+	intent    func() intent
+	refuse    func(receipts bool) // whether commits get receipts no more
+	certifier *certifier
+	now       clock
+	log       *slog.Logger
+	loop      *bg.Loop
+
+	again time.Time // not asked before; of the loop alone
 
 	mu       sync.Mutex
 	progress *DrainStatus // nil while the node does not drain
@@ -45,7 +49,8 @@ type DrainStatus struct {
 	Shards  int64        `json:"shards"` // that still count as held here
 	Bytes   int64        `json:"bytes"`
 	Vaults  []DrainVault `json:"vaults"`
-	Voting  int          `json:"voting"` // vaults in which the node still votes: that does not move
+	Voting  int          `json:"voting"`          // vaults in which the node still votes: that does not move
+	Waits   string       `json:"waits,omitempty"` // nothing is left, but something may still come
 	Done    bool         `json:"done"`
 	Receipt string       `json:"receipt,omitempty"` // file
 }
@@ -87,24 +92,59 @@ func (d *drainer) run(ctx context.Context) error {
 	before := d.status()
 	switch {
 	case since.IsZero():
+		d.refuse(false)
 		d.set(nil)
 		return nil
-	case before != nil && before.Done && before.Since.Equal(since), d.volume.paused() != nil:
+	case before != nil && before.Done && before.Since.Equal(since), d.volume.paused() != nil, before != nil && d.now().Before(d.again):
 		return nil
 	}
-	s := &DrainStatus{Since: since}
-	vaults, err := d.vaults(ctx, before)
+	d.again = time.Time{}
+	s, err := d.count(ctx, since, before)
 	if err != nil {
 		return err
 	}
-	empty := true
+	if s.empty() {
+		if err := d.settle(ctx, s.Vaults); err != nil {
+			s.Waits = err.Error()
+		} else if s, err = d.end(ctx, s); err != nil {
+			return err
+		}
+	}
+	d.set(s)
+	return nil
+}
+
+// end asks once more, now that nothing new can come, and writes the receipt.
+func (d *drainer) end(ctx context.Context, before *DrainStatus) (*DrainStatus, error) {
+	s, err := d.count(ctx, before.Since, before)
+	if err == nil && s.empty() {
+		s.Done = true
+		s.Receipt, err = d.finish(s)
+	}
+	if err != nil || !s.Done {
+		d.refuse(false)
+		return s, err
+	}
+	d.log.Info("nothing that counts is left here", "receipt", s.Receipt)
+	return s, nil
+}
+
+// count asks how much is left of each vault.
+func (d *drainer) count(ctx context.Context, since time.Time, before *DrainStatus) (*DrainStatus, error) {
+	s := &DrainStatus{Since: since}
+	vaults, err := d.vaults(ctx, before)
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range vaults {
 		if err := d.ask(ctx, &v); err != nil {
 			v.Waits = err.Error()
 		}
-		s.Shards, s.Bytes, empty = s.Shards+v.Shards, s.Bytes+v.Bytes, empty && v.Empty
-		if _, votes := v.chain.Current().MemberByNode(d.keys.cert.Node); votes {
-			s.Voting++
+		s.Shards, s.Bytes = s.Shards+v.Shards, s.Bytes+v.Bytes
+		if !v.chain.IsZero() { // a vault whose charter is not known here
+			if _, votes := v.chain.Current().MemberByNode(d.keys.cert.Node); votes {
+				s.Voting++
+			}
 		}
 		s.Vaults = append(s.Vaults, v)
 	}
@@ -112,15 +152,12 @@ func (d *drainer) run(ctx context.Context) error {
 	if before != nil {
 		s.Of = max(s.Of, before.Of)
 	}
-	if empty {
-		if s.Receipt, err = d.finish(s); err != nil {
-			return err
-		}
-		s.Done = true
-		d.log.Info("nothing that counts is left here", "receipt", s.Receipt)
-	}
-	d.set(s)
-	return nil
+	return s, nil
+}
+
+// empty reports whether nothing is left of any vault.
+func (s *DrainStatus) empty() bool {
+	return !slices.ContainsFunc(s.Vaults, func(v DrainVault) bool { return !v.Empty })
 }
 
 // vaults are those of which something is here, and those that were emptied meanwhile.

@@ -237,7 +237,8 @@ func (n *Node) ends(l *ledgers, newest *charters) {
 		at: func(node ident.PublicKey) ledgerrpc.Auditor { return n.client.Member(node, ident.Signed{}) }, now: n.now,
 	}
 	n.drainer = (&drainer{
-		dir: n.dir, keys: n.keys, volume: n.volume, charters: newest, intent: n.orders.intent.get, now: n.now, log: n.log,
+		dir: n.dir, keys: n.keys, volume: n.volume, charters: newest, intent: n.orders.intent.get,
+		refuse: n.orders.emptied.Store, certifier: n.certifier, now: n.now, log: n.log,
 		at: func(node ident.PublicKey) ledgerrpc.Counter {
 			if node == n.keys.cert.Node {
 				return l

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/ident"
@@ -31,6 +32,8 @@ type orders struct {
 	granted     *watched[allowances]
 	intent      *watched[intent]
 	certificate *watched[certificate]
+
+	emptied atomic.Bool // it drains, and is empty or about to say so: see drainsettled.go
 
 	mu      sync.Mutex
 	shown   certificate

@@ -28,6 +28,11 @@ func (s *session) Receipt(ctx context.Context, nonce shardrpc.Nonce, refs []shar
 	if err := s.writer(nonce); err != nil {
 		return ident.Signed{}, err
 	}
+	if nonce != (shardrpc.Nonce{}) {
+		if err := s.orders.commits(); err != nil {
+			return ident.Signed{}, err
+		}
+	}
 	refs = sortRefs(refs)
 	now := s.stamp.now()
 	r := ledger.Receipt{

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ const drainEvery = 500 * time.Millisecond
 func (a *app) followDrain(ctx context.Context, dir string, noWait bool) error {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
-	last := int64(-1)
+	var last string
 	for {
 		s, err := node.Ask(ctx, dir)
 		switch {
@@ -70,9 +71,10 @@ func (a *app) followDrain(ctx context.Context, dir string, noWait bool) error {
 			return err
 		case err == nil && s.Drain != nil && (s.Drain.Done || noWait):
 			return a.printDrained(dir, *s.Drain)
-		case err == nil && s.Drain != nil && s.Drain.Shards != last:
-			last = s.Drain.Shards
-			a.printDraining(*s.Drain)
+		case err == nil && s.State == node.StatePaused:
+			last = a.sayOnce(last, "the volume is not there, and the draining goes on when it is: "+s.Reason)
+		case err == nil && s.Drain != nil:
+			last = a.printDraining(last, *s.Drain)
 		}
 		select {
 		case <-ctx.Done():
@@ -82,12 +84,33 @@ func (a *app) followDrain(ctx context.Context, dir string, noWait bool) error {
 	}
 }
 
-func (a *app) printDraining(d node.DrainStatus) {
-	if a.json {
-		a.emit(map[string]any{"message_type": "status", "stage": "drain", "shards_left": d.Shards, "bytes_left": d.Bytes, "shards": d.Of})
-		return
+// printDraining says how much is left, or what is waited for, unless it was said last.
+// It returns what was said.
+func (a *app) printDraining(last string, d node.DrainStatus) string {
+	text := fmt.Sprintf("draining: %d of %d shards are left here, %s", d.Shards, d.Of, formatSize(d.Bytes))
+	if d.Shards == 0 {
+		for _, v := range d.Vaults {
+			if v.Waits != "" {
+				text = fmt.Sprintf("draining: vault %s: %s", v.Vault, v.Waits)
+			}
+		}
+		if d.Waits != "" {
+			text = "draining: " + d.Waits
+		}
 	}
-	a.say("draining: %d of %d shards are left here, %s", d.Shards, d.Of, formatSize(d.Bytes))
+	if a.json && text != last {
+		a.emit(map[string]any{"message_type": "status", "stage": "drain", "shards_left": d.Shards, "bytes_left": d.Bytes, "shards": d.Of, "waits": d.Waits})
+		return text
+	}
+	return a.sayOnce(last, text)
+}
+
+// sayOnce says something unless it was said last, and returns it.
+func (a *app) sayOnce(last, text string) string {
+	if text != last {
+		a.say("%s", text)
+	}
+	return text
 }
 
 func (a *app) printDrained(dir string, d node.DrainStatus) error {
