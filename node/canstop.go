@@ -42,7 +42,7 @@ type stopView struct {
 	custody *custody.Map                    // nil for a vault of which this node is no member
 	missing map[custody.Shard]bool          // shards that audits miss
 	holders []ident.PublicKey               // where custody is not known: who holds shards, as members say
-	own     int                             // where custody is not known: shards of one segment here, at most
+	most    int                             // where custody is not known: shards of one segment on one holder, at most
 }
 
 // judge says what stopping the node would leave.
@@ -102,16 +102,16 @@ func (v stopView) segments(out *StopVault) {
 }
 
 // estimate goes by the charter's code, and takes each holder that is not up for one that
-// holds a shard of every segment.
+// has an operator's even share of every segment.
 func (v stopView) estimate(out *StopVault) {
 	code := v.charter.Coded()
 	down := 0
 	for _, h := range v.holders {
 		if h != v.me && !v.up(h) {
-			down++
+			down += v.most
 		}
 	}
-	out.Worst, out.Needed = code.N-down-v.own, code.K+v.charter.Away()
+	out.Worst, out.Needed = code.N-down-v.most, code.K+v.charter.Away()
 	if out.Worst < out.Needed {
 		out.Short = 1
 	}

@@ -80,22 +80,23 @@ func TestCanStop(t *testing.T) {
 	}
 }
 
-// Where the node is no member, whoever does not serve counts as one shard less of every
-// segment, and the answer says what it does not know.
+// Where the node is no member, whoever does not serve counts as if it held its whole share
+// of every segment, and the answer says what it does not know.
 func TestCanStopWhereNoMember(t *testing.T) {
-	w := newStopWorld(t)
-	w.view.custody, w.view.me, w.view.own = nil, ledgertest.Key("elsewhere").Public(), 1
-	for i := range 6 {
-		w.view.holders = append(w.view.holders, w.node(i))
-	}
-	code := w.view.charter.Coded()
-	spare := code.N - 1 - (code.K + w.view.charter.Away())
-	for down := range 4 {
-		got := w.view.judge()
-		if (got.Why == "") != (down <= spare) || got.Unknown == "" {
-			t.Errorf("%d down of %v: %+v", down, code, got)
+	for most := 1; most <= 2; most++ {
+		w := newStopWorld(t)
+		w.view.custody, w.view.me, w.view.most = nil, ledgertest.Key("elsewhere").Public(), most
+		for i := range 6 {
+			w.view.holders = append(w.view.holders, w.node(i))
 		}
-		w.down[w.node(down)] = true
+		code := w.view.charter.Coded()
+		for down := range 4 {
+			got, left := w.view.judge(), code.N-most*(down+1)
+			if (got.Why == "") != (left >= code.K+w.view.charter.Away()) || got.Worst != left || got.Unknown == "" {
+				t.Errorf("%d down of %v, %d shards each: %+v", down, code, most, got)
+			}
+			w.down[w.node(down)] = true
+		}
 	}
 }
 

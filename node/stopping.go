@@ -11,6 +11,7 @@ import (
 	"holdfast/node/audit"
 	"holdfast/p2p"
 	"holdfast/p2p/ledgerrpc"
+	"holdfast/p2p/placement"
 )
 
 // stopping answers whether this node can be stopped, from what it knows now: who answers
@@ -112,7 +113,7 @@ func (s *stopping) ask(ctx context.Context, vault ident.CID, answering map[ident
 		return v, err
 	}
 	v.charter = chain.Current()
-	v.own = ledger.MostShards(v.charter.Coded(), v.charter.Operators())
+	v.most = placement.Share(v.charter.Coded(), v.charter.Operators())
 	nonce, err := newNonce()
 	if err != nil {
 		return v, err
