@@ -32,7 +32,7 @@ func plain(name, help string, value func(s Status) float64) gauge {
 
 func newGauges(status func(ctx context.Context) Status) *gauges {
 	g := &gauges{status: status}
-	for _, group := range [][]gauge{nodeGauges(), volumeGauges(), trafficGauges(), segmentGauges(), repairGauges(), auditGauges()} {
+	for _, group := range [][]gauge{nodeGauges(), volumeGauges(), trafficGauges(), segmentGauges(), catalogGauges(), repairGauges(), auditGauges()} {
 		g.all = append(g.all, group...)
 	}
 	return g

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"holdfast/ledger"
 )
@@ -38,6 +39,28 @@ func segmentGauges() []gauge {
 	}
 }
 
+func catalogGauges() []gauge {
+	return []gauge{
+		plain("holdfast_catalog_entries", "Certified entries in the ledgers of the vaults of which this node is a member.", func(s Status) (sum float64) {
+			for c := range s.catalogs() {
+				sum += float64(c.Entries)
+			}
+			return sum
+		}),
+		newGauge("holdfast_catalog_last_entry_timestamp_seconds", "When the newest of them was made, as its device says; absent where there is none.", func(s Status, set func(float64, ...string)) {
+			var newest time.Time
+			for c := range s.catalogs() {
+				if c.Newest.After(newest) {
+					newest = c.Newest
+				}
+			}
+			if !newest.IsZero() {
+				set(float64(newest.Unix()))
+			}
+		}),
+	}
+}
+
 func repairGauges() []gauge {
 	return []gauge{
 		plain("holdfast_repair_queue_segments", "Segments that this node is to repair.", func(s Status) float64 { return float64(s.Repair.Queue) }),
@@ -54,6 +77,7 @@ func repairGauges() []gauge {
 
 func auditGauges() []gauge {
 	return []gauge{
+		counted("holdfast_audit_issued_total", "Groups that holders were asked to prove.", func(s Status) int64 { return s.Audits.Issued }),
 		counted("holdfast_audit_passed_total", "Groups that holders have proved to this node.", func(s Status) int64 { return s.Audits.Passed }),
 		counted("holdfast_audit_failed_total", "Shards that holders were found not to have.", func(s Status) int64 { return s.Audits.Failed }),
 		counted("holdfast_audit_timeout_total", "Rounds that holders did not answer.", func(s Status) int64 { return s.Audits.Timeouts }),

@@ -23,8 +23,9 @@ type safety struct {
 }
 
 type countedSafety struct {
-	CustodyStatus
-	until time.Time
+	custody CustodyStatus
+	catalog CatalogStatus
+	until   time.Time
 }
 
 // Counting takes at most one part in so many of the time.
@@ -39,9 +40,11 @@ func (s *safety) vaults(p *parts) []VaultStatus {
 	for _, v := range p.member.All() {
 		u := usage[v]
 		delete(usage, v)
-		all = append(all, VaultStatus{
-			Vault: v.String(), Member: true, Bytes: u.Bytes, Shards: u.Shards, Custody: s.of(p, v), Holders: holdersOf(p.board, v),
-		})
+		one := VaultStatus{Vault: v.String(), Member: true, Bytes: u.Bytes, Shards: u.Shards, Holders: holdersOf(p.board, v)}
+		if c, ok := s.of(p, v); ok {
+			one.Custody, one.Catalog = &c.custody, &c.catalog
+		}
+		all = append(all, one)
 	}
 	for v, u := range usage {
 		all = append(all, VaultStatus{Vault: v.String(), Bytes: u.Bytes, Shards: u.Shards})
@@ -50,23 +53,26 @@ func (s *safety) vaults(p *parts) []VaultStatus {
 	return all
 }
 
-// of says it for one vault, nil if its ledger says nothing.
-func (s *safety) of(p *parts, vault ident.CID) *CustodyStatus {
+// of says it for one vault, unless its ledger says nothing.
+func (s *safety) of(p *parts, vault ident.CID) (c countedSafety, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	begun := s.now()
 	if c, ok := s.counted[vault]; ok && begun.Before(c.until) {
-		return &c.CustodyStatus
+		return c, true
 	}
 	m, err := p.member.Custody(vault)
 	if err != nil {
-		return nil
+		return c, false
 	}
-	c := countedSafety{CustodyStatus: countSafety(m, p.board, vault)}
+	if c.catalog, err = catalogOf(p, vault, begun); err != nil {
+		return c, false
+	}
+	c.custody = countSafety(m, p.board, vault)
 	ended := s.now()
 	c.until = ended.Add(countingShare * ended.Sub(begun))
 	s.counted[vault] = c
-	return &c.CustodyStatus
+	return c, true
 }
 
 // countSafety takes away the shards of the holders that do not serve now, and those that

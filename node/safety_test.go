@@ -3,9 +3,11 @@ package node
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/ledger"
 	"holdfast/ledger/custody"
 	"holdfast/ledger/ledgertest"
 )
@@ -63,6 +65,29 @@ func TestVaultsOfStatus(t *testing.T) {
 		all := s.vaults(p)
 		if len(all) != 1 || !all[0].Member || all[0].Vault != b.vault.ID().String() || all[0].Custody == nil || all[0].Custody.Segments != 0 {
 			t.Errorf("%+v", all)
+		}
+		if c := all[0].Catalog; c == nil || c.Entries != 0 || !c.Newest.IsZero() {
+			t.Errorf("of an empty ledger: %+v", c)
+		}
+		return nil
+	}))
+}
+
+// The catalog's figures follow what is certified, and no device's clock takes them into
+// the future.
+func TestCatalogOfStatus(t *testing.T) {
+	b := newBench(t, 1)
+	_, err := b.ledgers.Accept(t.Context(), b.vault.Signed)
+	must(t, err)
+	l := b.vault.OwnerLane()
+	for i := range 3 {
+		b.certify(l, l.Enrol(b.vault.Grant(ledgertest.Key(string(rune('a'+i))), ledger.Full)))
+	}
+	must(t, b.volume.use(t.Context(), func(p *parts) error {
+		for _, now := range []time.Time{b.clock.now(), b.clock.now().Add(-24 * time.Hour)} {
+			if c, err := catalogOf(p, b.vault.ID(), now); err != nil || c.Entries != 3 || c.Newest.After(now) || c.Newest.Before(now.Add(-time.Hour)) {
+				t.Errorf("at %v: %+v, %v", now, c, err)
+			}
 		}
 		return nil
 	}))

@@ -81,6 +81,7 @@ type AuditStatus struct {
 	Suspect  int   `json:"suspect"` // do not serve now
 	Gone     int   `json:"gone"`    // have not served for too long
 	Missing  int64 `json:"missing"` // shards that their holders do not have
+	Issued   int64 `json:"issued"`  // groups that were asked for
 	Passed   int64 `json:"passed"`  // groups that were proved
 	Failed   int64 `json:"failed"`  // shards that were found missing
 	Timeouts int64 `json:"timeouts"`
@@ -117,6 +118,7 @@ type VaultStatus struct {
 	Shards int64  `json:"shards"`
 
 	Custody *CustodyStatus `json:"custody,omitempty"` // of a member: see there
+	Catalog *CatalogStatus `json:"catalog,omitempty"` // likewise
 	Holders []HolderStatus `json:"holders,omitempty"` // of a member: all that were audited, by node
 }
 
@@ -218,7 +220,7 @@ func (n *Node) look(ctx context.Context) Status {
 		s.Budget = deletionBudget(n.config.DeletionBudget, u)
 		s.Erased = p.book.erased(n.now())
 		t := p.board.Totals()
-		s.Audits = AuditStatus{t.Holders, t.Suspect, t.Gone, t.Missing, t.Passed, t.Failed, t.Timeouts}
+		s.Audits = AuditStatus{t.Holders, t.Suspect, t.Gone, t.Missing, t.Issued, t.Passed, t.Failed, t.Timeouts}
 		s.Vaults = n.safety.vaults(p)
 		s.IllCoded = p.illCoded()
 		s.Repair.IllCoded = int64(len(s.IllCoded))
@@ -247,6 +249,17 @@ func (s Status) custody() iter.Seq[CustodyStatus] {
 	return func(yield func(CustodyStatus) bool) {
 		for _, v := range s.Vaults {
 			if v.Custody != nil && !yield(*v.Custody) {
+				return
+			}
+		}
+	}
+}
+
+// catalogs goes through the ledgers of the same.
+func (s Status) catalogs() iter.Seq[CatalogStatus] {
+	return func(yield func(CatalogStatus) bool) {
+		for _, v := range s.Vaults {
+			if v.Catalog != nil && !yield(*v.Catalog) {
 				return
 			}
 		}

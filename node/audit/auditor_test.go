@@ -389,7 +389,7 @@ func TestBoardIsKept(t *testing.T) {
 	if fmt.Sprint(before) != fmt.Sprint(after) || fmt.Sprint(missing) != fmt.Sprint(still) || len(missing) != 3 {
 		t.Errorf("before\n%+v %v\nafter\n%+v %v", before, missing, after, still)
 	}
-	if totals := m.board.Totals(); totals.Missing != 3 || totals.Holders != 4 || totals.Passed == 0 {
+	if totals := m.board.Totals(); totals.Missing != 3 || totals.Holders != 4 || totals.Passed == 0 || totals.Issued < totals.Passed {
 		t.Errorf("%+v", totals)
 	}
 }

@@ -364,6 +364,7 @@ func (b *Board) tell(w *visit, lies int64) {
 	defer b.mu.Unlock()
 	now := b.rules.Now()
 	v := b.record(w.at)
+	v.Issued += w.issued
 	v.passed(w.passed)
 	v.Mute.heard(w.spoke, ledger.Millis(now), 3*b.rules.Every)
 	switch {

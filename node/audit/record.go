@@ -9,6 +9,7 @@ import (
 // record is what audits have found of one holder of one vault. Times are in
 // milliseconds, 0 for never.
 type record struct {
+	Issued    int64 `cbor:"issued"`    // groups that were asked for
 	Passed    int64 `cbor:"passed"`    // groups that were proved
 	Failed    int64 `cbor:"failed"`    // shards that were found missing, each once
 	Timeouts  int64 `cbor:"timeouts"`  // rounds without an answer
