@@ -110,9 +110,14 @@ func TestAlertRules(t *testing.T) {
 	d := yaml.NewDecoder(strings.NewReader(readDocument(t, "ops/alerts.yml")))
 	d.KnownFields(true)
 	must(t, d.Decode(&file))
-	seen := map[string]bool{}
+	seen, metrics := map[string]bool{}, metricLabels(t)
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {
+			for _, m := range regexp.MustCompile(`\$labels\.([a-z]+)`).FindAllStringSubmatch(r.Annotations["summary"]+r.Annotations["description"], -1) {
+				if !slices.Contains(labelsOf(r.Expr, metrics), m[1]) {
+					t.Errorf("%s says %s, which %s has not", r.Alert, m[0], r.Expr)
+				}
+			}
 			if !regexp.MustCompile(`^Holdfast[A-Za-z]+$`).MatchString(r.Alert) || seen[r.Alert] {
 				t.Errorf("%q: no name, or twice", r.Alert)
 			}
@@ -131,6 +136,27 @@ func TestAlertRules(t *testing.T) {
 	if len(seen) < 8 {
 		t.Errorf("only %d rules", len(seen))
 	}
+}
+
+// labelsOf returns the labels of what an expression comes to: those by which it adds up,
+// else those that all of its metrics have.
+func labelsOf(expr string, metrics map[string][]string) []string {
+	if m := regexp.MustCompile(`\bby \(([a-z, ]+)\)`).FindStringSubmatch(expr); m != nil {
+		return strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	labels := []string{"job", "instance"}
+	if strings.Contains(expr, "holdfast_backup_") {
+		return append(labels, "source")
+	}
+	for i, name := range named(expr) {
+		if i == 0 {
+			labels = append(labels, metrics[name]...)
+		}
+		labels = slices.DeleteFunc(labels, func(l string) bool {
+			return l != "job" && l != "instance" && !slices.Contains(metrics[name], l)
+		})
+	}
+	return labels
 }
 
 // balanced says what is open in an expression, or closed too often.
