@@ -43,7 +43,7 @@ func Certify(r ledger.NodeRequest, operator ident.PrivateKey, name, zone string,
 // it within a second or so; what it signs and what others know of it goes on. The
 // certificate is verified first, and must be newer than the one that the node has.
 func Install(dir, path string, now time.Time) (ledger.NodeCertificate, error) {
-	text, err := armour.ReadFile(path)
+	text, err := readArmoured(path, ErrCertificateFile)
 	if err != nil {
 		return ledger.NodeCertificate{}, fmt.Errorf("install certificate: %w", err)
 	}

@@ -55,7 +55,7 @@ func InstallGrant(dir, path string) (ledger.VaultGrant, error) {
 	if err != nil {
 		return ledger.VaultGrant{}, fmt.Errorf("install grant: %w", err)
 	}
-	text, err := armour.ReadFile(path)
+	text, err := readArmoured(path, ErrGrant)
 	if err != nil {
 		return ledger.VaultGrant{}, fmt.Errorf("install grant: %w", err)
 	}

@@ -130,7 +130,7 @@ func request(dir string, now time.Time) (r ledger.NodeRequest, text []byte, err 
 	r = ledger.NodeRequest{Network: c.Network, Zone: c.Zone, Created: ledger.Millis(now)}
 	cert, _, err := readCertificate(dir)
 	if err == nil {
-		r.Serial = cert.Serial
+		r.Serial, r.Zone = cert.Serial, cert.Zone // it is the operator who says where the node is
 	} else if !errors.Is(err, ErrNoCertificate) {
 		return r, nil, err
 	}
@@ -148,7 +148,7 @@ func request(dir string, now time.Time) (r ledger.NodeRequest, text []byte, err 
 // ReadRequest reads and verifies a request. What it says is the node's word: the
 // operator compares the node's key with what he sees on that machine.
 func ReadRequest(path string) (ledger.NodeRequest, error) {
-	text, err := armour.ReadFile(path)
+	text, err := readArmoured(path, ErrRequest)
 	if err != nil {
 		return ledger.NodeRequest{}, fmt.Errorf("read node request: %w", err)
 	}
@@ -165,4 +165,14 @@ func parseRequest(text []byte) (ledger.NodeRequest, error) {
 		return ledger.NodeRequest{}, fmt.Errorf("read node request: %w: %w", ErrRequest, err)
 	}
 	return r, nil
+}
+
+// readArmoured reads a text that one of this package's commands has written. What is no
+// such text is of the kind that the caller says.
+func readArmoured(path string, kind error) ([]byte, error) {
+	text, err := armour.ReadFile(path)
+	if errors.Is(err, armour.ErrArmour) {
+		err = fmt.Errorf("%w: %w", kind, err)
+	}
+	return text, err
 }

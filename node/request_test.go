@@ -48,9 +48,10 @@ func TestRequest(t *testing.T) {
 	if cert.Serial != 1 || cert.Zone != "rack 7" || cert.Operator != ledgertest.Key("operator").Public() {
 		t.Errorf("%+v", cert)
 	}
+	// Where nobody says otherwise the zone stays as the operator has certified it.
 	next, err := Install(dir, certificateFor(t, dir, "operator", "", CertificateLife), ledgertest.Start())
 	must(t, err)
-	if next.Serial != 2 || next.Zone != "rack 1" || next.Vote != cert.Vote {
+	if next.Serial != 2 || next.Zone != "rack 7" || next.Vote != cert.Vote {
 		t.Errorf("%+v", next)
 	}
 	if err := Prepare(dir, goodConfig(), ledgertest.Start); !errors.Is(err, ErrNodeExists) {

@@ -70,12 +70,20 @@ func (a *app) backFromPause(ctx context.Context, dir string) error {
 	return nil
 }
 
-// parseUntil reads a time as people write it: a day, which ends at its midnight, an
-// instant, or a span from now on. Nothing is no time.
+// parseUntil reads a time to come as people write it: a day, which ends at its midnight,
+// an instant, or a span from now on. Nothing is no time.
 func parseUntil(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
+	at, err := parseTime(s, now)
+	if err == nil && !at.After(now) {
+		err = usagef("%s is past", s)
+	}
+	return at, err
+}
+
+func parseTime(s string, now time.Time) (time.Time, error) {
 	if day, err := time.ParseInLocation(time.DateOnly, s, now.Location()); err == nil {
 		return day.AddDate(0, 0, 1), nil
 	}

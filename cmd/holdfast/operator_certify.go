@@ -44,7 +44,10 @@ func (a *app) certifyRequest(f certifyFlags, path string) error {
 	life := node.CertificateLife
 	var err error
 	if f.life != "" {
-		if life, err = parseSpan(f.life); err != nil {
+		if life, err = parseSpan(f.life); err == nil && life < time.Millisecond {
+			err = usagef("--for is too short: %s", f.life)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -64,6 +67,9 @@ func (a *app) certifyRequest(f certifyFlags, path string) error {
 		return err
 	}
 	a.certified(cert, map[string]any{"file": f.out})
+	if f.zone == "" {
+		a.say("zone %s is what the node proposes; --zone certifies another", cert.Zone)
+	}
 	a.say("next, on the node's machine: holdfast node certificate %s --dir DIR", f.out)
 	return nil
 }
