@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/ledger/custody"
+	"holdfast/p2p/placement"
 )
 
 // This file holds the rule of which shards are lost.
@@ -15,9 +16,6 @@ import (
 // hurry is what part of the grace an endangered segment waits, and one whose shards
 // have never had a holder.
 const hurry = 10
-
-// afford is the margin up to which a segment cannot afford to wait.
-const afford = 1
 
 // finding is what is known of one segment's rows.
 type finding struct {
@@ -61,7 +59,7 @@ func (p *planner) judge(s custody.Segment) finding {
 		}
 	}
 	if len(f.doubt) > 0 {
-		f.settle(silent, p.Grace, f.there()-s.Code.K <= afford)
+		f.settle(silent, p.Grace, placement.Endangered(s.Code, f.there()))
 	}
 	p.f, p.silent = f, silent
 	return f

@@ -126,12 +126,50 @@ func (d *drawn) usable(c placement.Candidate) bool {
 // may lists the operators that may take one more row, when rows in these states stay.
 func (d *drawn) may(s custody.Segment, states []int, stay ...int) (who []ident.PublicKey) {
 	limit := placement.Share(s.Code, placement.Operators(d.candidates))
+	zones, total := d.zones(s, states, stay...)
 	for _, c := range d.candidates {
-		if d.usable(c) && d.holds(s, states, c.Operator, stay...) < limit {
+		lawful := zones[c.Zone] < d.mostInZone(s.Code) || total <= s.Code.K+1
+		if d.usable(c) && lawful && d.holds(s, states, c.Operator, stay...) < limit {
 			who = append(who, c.Operator)
 		}
 	}
 	return who
+}
+
+// admitted are the candidates, and the nodes without space of their operators.
+func (d *drawn) admitted() []placement.Candidate {
+	all := slices.Clone(d.candidates)
+	for _, h := range d.custody.Holders() {
+		operator := func(c placement.Candidate) bool { return c.Operator == h.Operator }
+		node := func(c placement.Candidate) bool { return c.Node == h.Node }
+		if slices.ContainsFunc(d.candidates, operator) && !slices.ContainsFunc(d.candidates, node) {
+			all = append(all, placement.Candidate{Node: h.Node, Operator: h.Operator, Zone: h.Zone})
+		}
+	}
+	return all
+}
+
+func (d *drawn) mostInZone(code erasure.Code) int {
+	if placement.LawOf(code, d.admitted()).Zones {
+		return code.N - code.K
+	}
+	return code.N
+}
+
+// zones counts the rows in these states that are with admitted operators, by zone and in all.
+func (d *drawn) zones(s custody.Segment, states []int, stay ...int) (in map[string]int, total int) {
+	in = map[string]int{}
+	for row, h := range s.Held {
+		if h == custody.Nowhere || !slices.Contains(stay, states[row]) {
+			continue
+		}
+		holder := d.custody.Holders()[h]
+		if slices.ContainsFunc(d.admitted(), func(c placement.Candidate) bool { return c.Node == holder.Node }) {
+			in[holder.Zone]++
+			total++
+		}
+	}
+	return in, total
 }
 
 func (d *drawn) holds(s custody.Segment, states []int, operator ident.PublicKey, stay ...int) (n int) {
@@ -219,12 +257,27 @@ func (d *drawn) check(t *rapid.T, task Task) {
 	if task.Move {
 		stay = []int{stays, waitedFor, gone}
 	}
+	zones, total := d.zones(s, states, stay...)
+	for _, to := range task.To {
+		zones[d.zoneOf(to.Node)]++
+		total++
+	}
+	for _, to := range task.To {
+		if n := zones[d.zoneOf(to.Node)]; n > d.mostInZone(s.Code) && total > s.Code.K+2 {
+			t.Fatalf("a zone gets %d of %d rows of %v", n, total, s.Code)
+		}
+	}
 	for o, n := range added {
 		if n+d.holds(s, states, o, stay...) > placement.Share(s.Code, placement.Operators(d.candidates)) {
 			t.Fatalf("an operator gets above his share")
 		}
 	}
 	d.checkSources(t, task, states)
+}
+
+func (d *drawn) zoneOf(node ident.PublicKey) string {
+	i := slices.IndexFunc(d.candidates, func(c placement.Candidate) bool { return c.Node == node })
+	return d.candidates[i].Zone
 }
 
 func (d *drawn) checkSources(t *rapid.T, task Task, states []int) {

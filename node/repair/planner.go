@@ -1,8 +1,7 @@
 package repair
 
 import (
-	"slices"
-
+	"holdfast/erasure"
 	"holdfast/internal/ident"
 	"holdfast/ledger/custody"
 	"holdfast/p2p/placement"
@@ -21,14 +20,19 @@ type planner struct {
 	takes    []bool                // number of an operator -> one of his nodes takes shards
 	takers   int                   // operators of whom that is true
 
+	zone []int                // index in nodes -> number of its zone
+	most map[erasure.Code]int // shards that one zone may hold
+
 	// Used again for each segment.
+	others []int // indexes in nodes
 	load   []int
+	inZone []int // by zone
 	f      finding
 	silent []Condition
 }
 
 func newPlanner(v View) *planner {
-	p := &planner{View: v, holders: v.Custody.Holders()}
+	p := &planner{View: v, holders: v.Custody.Holders(), most: map[erasure.Code]int{}}
 	p.condition = make([]Condition, len(p.holders))
 	for h := range p.holders {
 		p.condition[h] = v.Condition(h)
@@ -66,11 +70,18 @@ func (p *planner) seat() {
 	}
 }
 
-// number numbers the operators, and notes which of them take shards.
+// number numbers the zones and the operators, and notes which of these take shards.
 func (p *planner) number() {
-	numbers := make(map[ident.PublicKey]int, len(p.nodes))
-	p.operator = make([]int, len(p.nodes))
+	numbers, zones := make(map[ident.PublicKey]int, len(p.nodes)), make(map[string]int)
+	p.operator, p.zone = make([]int, len(p.nodes)), make([]int, len(p.nodes))
 	for i, c := range p.nodes {
+		z, known := zones[c.Zone]
+		if !known {
+			z = len(zones)
+			zones[c.Zone] = z
+			p.inZone = append(p.inZone, 0)
+		}
+		p.zone[i] = z
 		n, known := numbers[c.Operator]
 		if !known {
 			n = len(numbers)
@@ -78,32 +89,11 @@ func (p *planner) number() {
 			p.takes = append(p.takes, false)
 		}
 		p.operator[i] = n
-		if c.Space > 0 && c.Weight > 0 && !p.takes[n] {
+		if c.Takes() && !p.takes[n] {
 			p.takes[n] = true
 			p.takers++
 		}
 	}
-}
-
-// room reports whether some operator may take one more shard of a segment of which
-// some rows do not count. It is placement's rule, without a choice.
-func (p *planner) room(s custody.Segment, but []int) bool {
-	limit := placement.Share(s.Code, len(p.takes))
-	p.load = p.load[:0]
-	for row, h := range s.Held {
-		if i := p.seatOf(h); i != placement.None && p.takes[p.operator[i]] && !slices.Contains(but, row) {
-			p.load = append(p.load, p.operator[i])
-		}
-	}
-	slices.Sort(p.load)
-	full := 0
-	for i := limit - 1; i < len(p.load); i++ {
-		// An operator is full at his limit-th shard, and counts once.
-		if first := i - limit + 1; p.load[first] == p.load[i] && (first == 0 || p.load[first-1] != p.load[first]) {
-			full++
-		}
-	}
-	return full < p.takers
 }
 
 func (p *planner) seatOf(h int) int {

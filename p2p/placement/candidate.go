@@ -22,8 +22,8 @@ type Candidate struct {
 // as that.
 const Full = 1000
 
-// takes reports whether a node may be given shards.
-func (c Candidate) takes() bool { return c.Space > 0 && c.Weight > 0 }
+// Takes reports whether a node may be given shards.
+func (c Candidate) Takes() bool { return c.Space > 0 && c.Weight > 0 }
 
 // ErrTooFew says that a segment cannot be placed whole, and how many more
 // operators with free space it would take.

@@ -70,11 +70,11 @@ func zoneLimit(code erasure.Code, nodes []Candidate, usable int) int {
 	if usable == Operators(nodes) {
 		return code.N
 	}
-	return LawOf(code, nodes).zone(code.N)
+	return LawOf(code, nodes).InZone(code.N)
 }
 
-// zone returns how many shards a zone may hold.
-func (l Law) zone(n int) int {
+// InZone returns how many of n shards one zone may hold.
+func (l Law) InZone(n int) int {
 	if l.Zones {
 		return l.Most
 	}

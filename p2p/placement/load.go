@@ -22,4 +22,12 @@ func newLoad(nodes []Candidate, placed []int, but int) load {
 	return l
 }
 
+// shards is how many are placed.
+func (l load) shards() (n int) {
+	for _, of := range l.node {
+		n += of
+	}
+	return n
+}
+
 func (l load) operator(nodes []Candidate, i int) int { return l.op[nodes[i].Operator] }

@@ -66,7 +66,7 @@ func perOperator(t interface{ Fatalf(string, ...any) }, nodes []Candidate, place
 		if i == None {
 			continue
 		}
-		if i < 0 || i >= len(nodes) || !nodes[i].takes() {
+		if i < 0 || i >= len(nodes) || !nodes[i].Takes() {
 			t.Fatalf("shard %d is on candidate %d, which cannot hold it", shard, i)
 		}
 		count[nodes[i].Operator]++
@@ -77,7 +77,7 @@ func perOperator(t interface{ Fatalf(string, ...any) }, nodes []Candidate, place
 func usable(nodes []Candidate) int {
 	var with []Candidate
 	for _, c := range nodes {
-		if c.takes() {
+		if c.Takes() {
 			with = append(with, c)
 		}
 	}

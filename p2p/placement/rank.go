@@ -16,7 +16,7 @@ const maxWeight = 1 << 50
 // weight is a node's share of its operator's turns: its space, lessened by its
 // standing. Who may take anything at all has some.
 func (c Candidate) weight() uint64 {
-	if !c.takes() {
+	if !c.Takes() {
 		return 0
 	}
 	space, standing := uint64(min(c.Space, maxWeight)), uint64(min(c.Weight, Full))

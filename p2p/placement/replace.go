@@ -16,7 +16,9 @@ import (
 // or an even share, and never more than n-k, while there are fewer. An operator whose
 // own row is among them gets that one before another's: while it is on record as his,
 // one more would be above his share, and of operators who take over one another's rows
-// in a circle none could ever begin. An operator that holds none of the segment
+// in a circle none could ever begin. No zone gets more than n-k shards, where all
+// operators together can keep to that: such a row waits for them, unless the segment is
+// in danger without it. An operator that holds none of the segment
 // comes first, then a node and a zone with few of its shards, then the winner of the
 // weighted draw. The result depends on the seed, the segment's shards and the set of
 // candidates, so that two who repair one segment choose alike.
@@ -32,10 +34,15 @@ func Replace(seed [32]byte, code erasure.Code, nodes []Candidate, placed []int, 
 	}
 	load := newLoad(nodes, left, None)
 	free := roomy(rank(lots{seed, 0}, nodes))
-	limit := Share(code, Operators(nodes))
+	limit, zone := Share(code, Operators(nodes)), LawOf(code, nodes).InZone(code.N)
 	out := make([]int, len(rows))
 	for i := range rows {
-		out[i] = load.best(nodes, free, limit)
+		out[i] = load.best(nodes, free, limit, zone)
+		if out[i] == None && Endangered(code, load.shards()) {
+			// Beyond the law the segment is no worse off when the zone is lost, and better
+			// off when anything else is.
+			out[i] = load.best(nodes, free, limit, code.N)
+		}
 		load.take(nodes, out[i])
 	}
 	ownFirst(nodes, placed, rows, out)
@@ -80,11 +87,13 @@ func roomy(ranked []operator) (nodes []int) {
 }
 
 // best returns the node among free, which are in the order of the draw, that may take
-// one more shard and loses least with the others.
-func (l load) best(nodes []Candidate, free []int, limit int) int {
+// one more shard, with no more than limit of its operator and zone of its zone, and loses
+// least with the others.
+func (l load) best(nodes []Candidate, free []int, limit, zone int) int {
 	best := None
 	for _, i := range free {
-		if l.operator(nodes, i) < limit && (best == None || l.compare(nodes, i, best) < 0) {
+		may := l.operator(nodes, i) < limit && l.zone[nodes[i].Zone] < zone
+		if may && (best == None || l.compare(nodes, i, best) < 0) {
 			best = i
 		}
 	}

@@ -29,19 +29,24 @@ func TestReplaceKeepsTheLaw(t *testing.T) {
 		after := slices.Clone(placed)
 		for i, row := range rows {
 			after[row] = got[i]
-			if got[i] != None && !nodes[got[i]].takes() {
+			if got[i] != None && !nodes[got[i]].Takes() {
 				t.Fatalf("row %d goes to candidate %d, which takes nothing", row, got[i])
 			}
 		}
 		limit, load := Share(code, Operators(nodes)), newLoad(nodes, after, None)
+		zone, danger := LawOf(code, nodes).InZone(code.N), Endangered(code, load.shards())
 		for _, i := range got {
 			if i != None && load.operator(nodes, i) > limit {
 				t.Fatalf("an operator of %d holds %d shards of %v", Operators(nodes), load.operator(nodes, i), code)
 			}
+			// The last shard that a segment in danger gets ends the danger.
+			if i != None && load.zone[nodes[i].Zone] > zone && !Endangered(code, load.shards()-1) {
+				t.Fatalf("a zone gets %d of %d shards of %v, %d at most", load.zone[nodes[i].Zone], load.shards(), code, zone)
+			}
 		}
 		if slices.Contains(got, None) {
 			for i, c := range nodes {
-				if c.takes() && load.operator(nodes, i) < limit {
+				if c.Takes() && load.operator(nodes, i) < limit && (danger || load.zone[c.Zone] < zone) {
 					t.Fatalf("candidate %d has room, and a row has no holder", i)
 				}
 			}
@@ -99,6 +104,46 @@ func TestReplaceSpreadsOverZones(t *testing.T) {
 	got := Replace(seeded(1), erasure.Code{K: 2, N: 4}, nodes, []int{0, 1, 2, None}, []int{3})
 	if got[0] != 5 {
 		t.Errorf("the row goes to zone %q", nodes[got[0]].Zone)
+	}
+}
+
+// A zone gets no more than n-k where all operators together can keep to that: the row waits
+// for a node in another zone. So a segment that is mended stays one that no zone can lose.
+func TestReplaceKeepsZonesApart(t *testing.T) {
+	code, nodes := erasure.Code{K: 4, N: 8}, zoned(4, 6)
+	nodes[0].Space = 0
+	placed := []int{0, 1, 2, 3, 4, 5, 6, 7}
+	if got := Replace(seeded(1), code, nodes, placed, []int{0}); !slices.Equal(got, []int{None}) {
+		t.Errorf("the row of zone z0 goes to %v", got)
+	}
+	if got := Replace(seeded(1), code, nodes, placed, []int{0, 7}); max(got[0], got[1]) < 7 || min(got[0], got[1]) != None {
+		t.Errorf("z1 has room for one of two rows: %v", got)
+	}
+	nodes[0].Space = 1
+	if got := Replace(seeded(1), code, nodes, placed, []int{0}); !slices.Equal(got, []int{0}) {
+		t.Errorf("the row goes to %v, not to the healed node", got)
+	}
+	// Where nobody could keep to it there is no such rule.
+	if got := Replace(seeded(1), code, zoned(3, 6), []int{None, 1, 2, 3, 4, 5, 6, 7}, []int{0}); got[0] != 8 && got[0] != 0 {
+		t.Errorf("the row goes to %v", got)
+	}
+	nodes = zoned(3, 6)
+	nodes[0].Space = 0
+	if got := Replace(seeded(1), code, nodes, []int{None, 1, 2, 3, 4, 5, 6, 7}, []int{0}); got[0] != 8 {
+		t.Errorf("the row goes to %v, and one operator has none", got)
+	}
+}
+
+// When a zone is gone, what is left can afford to wait for it as long as it can lose two
+// shards more, and no longer.
+func TestReplaceWhenAZoneIsGone(t *testing.T) {
+	code, nodes := erasure.Code{K: 4, N: 8}, zoned(4, 8)
+	for i := range 4 {
+		nodes[i].Space = 0
+	}
+	got := Replace(seeded(1), code, nodes, []int{0, 1, 2, 3, 4, 5, 6, 7}, []int{0, 1, 2, 3})
+	if got[0] < 8 || got[1] < 8 || got[2] != None || got[3] != None {
+		t.Errorf("four shards are left, which all have to live: %v", got)
 	}
 }
 

@@ -20,7 +20,7 @@ func Spares(seed [32]byte, segment int, code erasure.Code, nodes []Candidate, pl
 	l := lots{seed, segment}
 	limit := Share(code, Operators(nodes))
 	load := newLoad(nodes, placed, shard)
-	zone := LawOf(code, nodes).zone(code.N)
+	zone := LawOf(code, nodes).InZone(code.N)
 	out := slices.DeleteFunc(roomy(rank(l, nodes)), func(i int) bool {
 		return load.operator(nodes, i) >= limit || load.zone[nodes[i].Zone] >= zone
 	})

@@ -20,9 +20,9 @@ func TestSpares(t *testing.T) {
 		limit := Share(code, Operators(nodes))
 		spares := Spares(seed, 0, code, nodes, placed, shard)
 		others := newLoad(nodes, placed, shard)
-		zone := LawOf(code, nodes).zone(code.N)
+		zone := LawOf(code, nodes).InZone(code.N)
 		for i, c := range nodes {
-			want := c.takes() && others.op[c.Operator] < limit && others.zone[c.Zone] < zone
+			want := c.Takes() && others.op[c.Operator] < limit && others.zone[c.Zone] < zone
 			if slices.Contains(spares, i) != want {
 				t.Fatalf("candidate %d is a spare: %v, want %v", i, !want, want)
 			}
