@@ -45,14 +45,14 @@ func (p *planner) fullOperators(limit int) (full int) {
 
 // fullZone counts the shards that stay by their zones, and reports whether one of them
 // can take no more.
-func (p *planner) fullZone(s custody.Segment) (full bool) {
+func (p *planner) fullZone(s custody.Segment) bool {
 	clear(p.inZone)
-	most := p.mostInZone(s.Code)
+	fullest := 0
 	for _, i := range p.others {
 		p.inZone[p.zone[i]]++
-		full = full || p.inZone[p.zone[i]] >= most
+		fullest = max(fullest, p.inZone[p.zone[i]])
 	}
-	return full
+	return fullest >= s.Code.N-s.Code.K && fullest >= p.mostInZone(s.Code)
 }
 
 // mostInZone returns how many shards of a segment one zone may hold.

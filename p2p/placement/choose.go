@@ -30,7 +30,7 @@ func Choose(seed [32]byte, segment int, code erasure.Code, nodes []Candidate) ([
 	}
 	l := lots{seed, segment}
 	limit := Share(code, Operators(nodes))
-	ranked := rank(l, nodes)
+	ranked := rank(l, nodes, func(int) bool { return true })
 	all := l.turns(ranked, nodes, limit)
 	taken := spread(all, nodes, code.N, zoneLimit(code, nodes, len(ranked)))
 	placed := assign(taken, code.N)
@@ -53,12 +53,14 @@ type lot struct {
 	draw draw
 }
 
-// rank returns the operators that take shards, the winner of the draw first.
-func rank(l lots, nodes []Candidate) []operator {
+// rank returns the operators that take shards, and of whose nodes it is true that they
+// may, the winner of the draw first. Who may not does not change the order of the others;
+// it is true of all of an operator's nodes or of none.
+func rank(l lots, nodes []Candidate, may func(node int) bool) []operator {
 	byKey := make(map[ident.PublicKey]*operator)
 	for i, c := range nodes {
 		w := c.weight()
-		if w == 0 {
+		if w == 0 || !may(i) {
 			continue
 		}
 		o := byKey[c.Operator]

@@ -30,4 +30,12 @@ func (l load) shards() (n int) {
 	return n
 }
 
+// fullest is how many are in the zone that has most of them.
+func (l load) fullest() (n int) {
+	for _, in := range l.zone {
+		n = max(n, in)
+	}
+	return n
+}
+
 func (l load) operator(nodes []Candidate, i int) int { return l.op[nodes[i].Operator] }

@@ -49,7 +49,7 @@ func TestWeights(t *testing.T) {
 	}
 	var first [4]int
 	for s := range segments {
-		r := rank(lots{seeded(7), s}, nodes)
+		r := rank(lots{seeded(7), s}, nodes, func(int) bool { return true })
 		first[r[0].nodes[0].node]++
 	}
 	for i, want := range []int{segments / 8, segments * 3 / 8, segments * 3 / 8, segments / 8} {

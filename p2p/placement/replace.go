@@ -32,9 +32,12 @@ func Replace(seed [32]byte, code erasure.Code, nodes []Candidate, placed []int, 
 			left[row] = None
 		}
 	}
-	load := newLoad(nodes, left, None)
-	free := roomy(rank(lots{seed, 0}, nodes))
-	limit, zone := Share(code, Operators(nodes)), LawOf(code, nodes).InZone(code.N)
+	load, limit := newLoad(nodes, left, None), Share(code, Operators(nodes))
+	free := roomy(rank(lots{seed, 0}, nodes, func(i int) bool { return load.operator(nodes, i) < limit }))
+	zone := code.N
+	if load.fullest()+len(rows) > code.N-code.K { // else the law is kept in any case
+		zone = LawOf(code, nodes).InZone(code.N)
+	}
 	out := make([]int, len(rows))
 	for i := range rows {
 		out[i] = load.best(nodes, free, limit, zone)

@@ -21,9 +21,8 @@ func Spares(seed [32]byte, segment int, code erasure.Code, nodes []Candidate, pl
 	limit := Share(code, Operators(nodes))
 	load := newLoad(nodes, placed, shard)
 	zone := LawOf(code, nodes).InZone(code.N)
-	out := slices.DeleteFunc(roomy(rank(l, nodes)), func(i int) bool {
-		return load.operator(nodes, i) >= limit || load.zone[nodes[i].Zone] >= zone
-	})
+	out := roomy(rank(l, nodes, func(i int) bool { return load.operator(nodes, i) < limit }))
+	out = slices.DeleteFunc(out, func(i int) bool { return load.zone[nodes[i].Zone] >= zone })
 	slices.SortStableFunc(out, func(a, b int) int { return load.compare(nodes, a, b) })
 	return out
 }
