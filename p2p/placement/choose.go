@@ -69,11 +69,16 @@ func rank(l lots, nodes []Candidate, may func(node int) bool) []operator {
 			byKey[c.Operator] = o
 		}
 		o.lot.weight += w
-		o.nodes = append(o.nodes, lot{i, l.draw(lotNode, c.Node, w)})
+		o.nodes = append(o.nodes, lot{node: i})
 	}
 	out := make([]operator, 0, len(byKey))
 	for _, o := range byKey {
 		o.lot.age = age(l.number(lotOperator, o.key))
+		for i := range o.nodes {
+			if c := nodes[o.nodes[i].node]; len(o.nodes) > 1 { // one alone wins without a draw
+				o.nodes[i].draw = l.draw(lotNode, c.Node, c.weight())
+			}
+		}
 		slices.SortFunc(o.nodes, func(a, b lot) int { return order(a.draw, b.draw, nodes[a.node].Node, nodes[b.node].Node) })
 		out = append(out, *o)
 	}

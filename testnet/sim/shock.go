@@ -39,7 +39,7 @@ func (w *world) expect(all []shock) {
 type stratum struct {
 	name   string
 	chance float64
-	part   int                      // one of so many parts of the full effort is for it
+	hits   bool                     // a common cause may take several shards of a segment at a stroke
 	draw   func(*rand.Rand) []shock // for a year of that kind
 }
 
@@ -60,18 +60,18 @@ func (c *Config) zonesOfVault() int { return min(c.Zones, c.operatorsOf(0)) }
 func strata(c *Config) []stratum {
 	zone, version := c.shockRates()
 	none := math.Exp(-zone - version)
-	all := []stratum{{"nothing hits more than one operator", none, 1, func(*rand.Rand) []shock { return nil }}}
+	all := []stratum{{"nothing hits more than one operator", none, false, func(*rand.Rand) []shock { return nil }}}
 	if zone > 0 {
-		all = append(all, stratum{fmt.Sprintf("one of %d zones is lost", c.zonesOfVault()), none * zone, 1, func(rng *rand.Rand) []shock {
+		all = append(all, stratum{fmt.Sprintf("one of %d zones is lost", c.zonesOfVault()), none * zone, false, func(rng *rand.Rand) []shock {
 			return []shock{c.shock(rng, 1)}
 		}})
 	}
 	if version > 0 {
 		name := fmt.Sprintf("a version that %.0f %% of operators run destroys their data", 100*c.VersionShare)
-		all = append(all, stratum{name, none * version, 8, func(rng *rand.Rand) []shock { return []shock{c.shock(rng, 0)} }})
+		all = append(all, stratum{name, none * version, true, func(rng *rand.Rand) []shock { return []shock{c.shock(rng, 0)} }})
 	}
 	if zone+version > 0 {
-		all = append(all, stratum{"several of the below happen", none * beyondOne(zone+version), 8, func(rng *rand.Rand) (hits []shock) {
+		all = append(all, stratum{"several of the below happen", none * beyondOne(zone+version), true, func(rng *rand.Rand) (hits []shock) {
 			for range several(rng, zone+version) {
 				hits = append(hits, c.shock(rng, zone/(zone+version)))
 			}

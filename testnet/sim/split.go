@@ -10,9 +10,11 @@ import (
 // shard, which mostly ends with its being whole again; such an excursion begins so often
 // in a year. How likely it is that one which has come to lack so many shards goes on to
 // lack one more is measured by going on, again and again, from the states in which
-// others have come so far. The product is the expected number of losses, without bias;
-// no run of any length would show it. Repetitions, each from the beginning, tell how far
-// it can be trusted.
+// others have come so far. What comes to lack several shards at a stroke has come that far
+// without being gone on from: it is counted with its weight, and the others' trials are not
+// spent on it. The sum of the weights of those that are lost is the expected number of
+// losses, without bias; no run of any length would show it. Repetitions, each from the
+// beginning, tell how far it can be trusted.
 
 // descent is one repetition.
 type descent struct {
@@ -33,7 +35,11 @@ const smallest = 1e-13
 type excursion struct {
 	world   *world
 	segment int
+	weight  float64 // how often in a year a segment has one that it stands for
 }
+
+// gone is how many shards the segment lacks.
+func (e excursion) gone() int { return e.world.state[e.segment].gone }
 
 // descend plays years of one stratum, which begin in one of the given worlds, and what
 // comes of the excursions in them.
@@ -42,31 +48,38 @@ func descend(ctx context.Context, from []*world, s stratum, rng *rand.Rand) (des
 	top := from[0].n() - from[0].k() + 1
 	d := descent{reach: make([]float64, top+1), years: effort.years}
 	d.reach[0] = 1
-	begun := sample{most: effort.kept, rng: rng}
+	begun := newSample(effort, top, rng)
 	segments := 0
 	for range effort.years {
 		w := from[rng.IntN(len(from))].anew(s, rng)
 		segments += len(w.state) - w.tally.lost
-		if err := w.excursions(ctx, &begun); err != nil {
+		if err := w.excursions(ctx, begun); err != nil {
 			return d, err
 		}
 	}
-	if segments == 0 || begun.seen == 0 {
+	if segments == 0 {
 		return d, nil
 	}
-	d.reach[1] = float64(begun.seen) / float64(segments)
-	entries := begun.kept
-	for level := 2; level <= top; level++ {
-		next, err := goOn(ctx, entries, level, effort.trials, rng)
-		if err != nil {
+	entries := begun.weighed(1 / float64(segments))
+	for level := 1; level <= top; level++ {
+		var err error
+		if entries, err = goOn(ctx, entries, level, effort.trials, rng); err != nil {
 			return d, err
 		}
-		d.reach[level] = d.reach[level-1] * float64(len(next)) / float64(effort.trials)
-		if entries = next; d.reach[level]*s.chance < smallest {
+		d.reach[level] = weight(entries)
+		if d.reach[level]*s.chance < smallest {
 			break
 		}
 	}
 	return d, nil
+}
+
+// weight adds up what excursions stand for.
+func weight(all []excursion) (sum float64) {
+	for _, e := range all {
+		sum += e.weight
+	}
+	return sum
 }
 
 // anew is a world at the beginning of a year of a stratum.
@@ -90,7 +103,7 @@ func (w *world) excursions(ctx context.Context, into *sample) error {
 		begun := w.begun
 		w.begun, w.watch = nil, false
 		for _, s := range begun {
-			into.offer(excursion{w, s})
+			into.offer(w, s)
 		}
 		w.watch = true
 		if w.now >= w.end {
@@ -102,21 +115,30 @@ func (w *world) excursions(ctx context.Context, into *sample) error {
 	}
 }
 
-// goOn goes on from each of the entries in turn, until there were enough trials, and
-// returns those in which the segment came to lack so many shards before it was whole
-// again, or the year was over.
+// goOn returns the excursions in which the segment comes to lack so many shards. Some
+// lack them already. Of the others, so many trials go on until they do, or the segment is
+// whole again, or the year is over: each excursion has as many of them as its weight asks
+// for, to within one, and they share all the weight.
 func goOn(ctx context.Context, entries []excursion, level, trials int, rng *rand.Rand) (reached []excursion, err error) {
-	for i := range trials {
-		e := entries[i%len(entries)]
-		w := e.world.clone(branch(rng))
-		st := &w.state[e.segment]
-		if st.gone < level {
-			if err := w.run(ctx, w.end, func() bool { return st.gone == 0 || st.gone >= level }); err != nil {
+	var others []excursion
+	for _, e := range entries {
+		if e.gone() >= level {
+			reached = append(reached, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	each := weight(others) / float64(trials)
+	next, sum := rng.Float64()*each, 0.0
+	for _, e := range others {
+		for sum += e.weight; next < sum; next += each {
+			c := excursion{e.world.clone(branch(rng)), e.segment, each}
+			if err := c.world.run(ctx, c.world.end, func() bool { return c.gone() == 0 || c.gone() >= level }); err != nil {
 				return nil, err
 			}
-		}
-		if st.gone >= level {
-			reached = append(reached, excursion{w, e.segment})
+			if c.gone() >= level {
+				reached = append(reached, c)
+			}
 		}
 	}
 	return reached, nil

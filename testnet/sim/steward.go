@@ -251,13 +251,13 @@ func (w *world) finish(i int) {
 	w.start(i)
 }
 
-// lacks reports whether some of a segment's shards are lost, or with a node that has been
-// away for longer than the grace.
+// lacks reports whether some of a segment's shards are known to be lost, or with a node that
+// has been silent for longer than the grace.
 func (w *world) lacks(s int) bool {
 	for id := s * w.n(); id < (s+1)*w.n(); id++ {
 		sh := &w.shards[id]
 		n := &w.nodes[sh.holder]
-		if sh.condition != sound || !n.up && w.now-n.since >= w.config.Grace {
+		if sh.known || !n.up && w.now-n.since >= w.config.Grace {
 			return true
 		}
 	}
