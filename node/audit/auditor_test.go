@@ -383,6 +383,7 @@ func TestBoardIsKept(t *testing.T) {
 	m.board.Transfer(h.key.Public(), false)
 	w.pass(30 * time.Hour)
 	before, missing := m.board.Holders(w.vault.ID), m.missing(w, h)
+	m.board.Announced(key("stranger", 0).Public(), ledger.HolderAway, w.now.Add(time.Hour)) // who holds nothing of any vault
 	must(t, m.board.Close())
 	m.open(w)
 	after, still := m.board.Holders(w.vault.ID), m.missing(w, h)

@@ -25,17 +25,17 @@ const (
 // reach is what is known of how a node answers, whatever it is asked. Times are in
 // milliseconds, 0 for never.
 type reach struct {
-	Operator ident.PublicKey `cbor:"operator"`
-	First    int64           `cbor:"first"`           // asked for the first time
-	Asked    int64           `cbor:"asked"`           // for the last time
-	Last     Contact         `cbor:"last"`            // what came of it
-	Since    int64           `cbor:"since"`           // when it began to answer like that
-	Down     int64           `cbor:"down"`            // ms in which it was seen not to serve, since it last did, and was not announced to be away
-	Excused  int64           `cbor:"exc,omitempty"`   // the same, while it was announced to be
-	Away     int64           `cbor:"away,omitempty"`  // until when it is announced to be away
-	Left     int64           `cbor:"left,omitempty"`  // when that was first said; 0 if it is not
-	Draining bool            `cbor:"drain,omitempty"` // it has said that it moves its shards elsewhere
-	Moved    int64           `cbor:"moved"`           // transfers that went well, in millionths, lately
+	Operator ident.PublicKey `cbor:"operator,omitzero"` // zero of a node that holds nothing of any vault
+	First    int64           `cbor:"first"`             // asked for the first time
+	Asked    int64           `cbor:"asked"`             // for the last time
+	Last     Contact         `cbor:"last"`              // what came of it
+	Since    int64           `cbor:"since"`             // when it began to answer like that
+	Down     int64           `cbor:"down"`              // ms in which it was seen not to serve, since it last did, and was not announced to be away
+	Excused  int64           `cbor:"exc,omitempty"`     // the same, while it was announced to be
+	Away     int64           `cbor:"away,omitempty"`    // until when it is announced to be away
+	Left     int64           `cbor:"left,omitempty"`    // when that was first said; 0 if it is not
+	Draining bool            `cbor:"drain,omitempty"`   // it has said that it moves its shards elsewhere
+	Moved    int64           `cbor:"moved"`             // transfers that went well, in millionths, lately
 	Up       uptime          `cbor:"up"`
 }
 
