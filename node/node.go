@@ -124,7 +124,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	n.safety = newSafety(n.now)
 	n.around = newNeighbours(func(ctx context.Context) ([]p2p.Node, error) {
 		nodes, err := n.host.Nodes(ctx)
-		n.auditing.meet(ctx, nodes)
+		n.auditing.meet(ctx, n.host.Known()) // also who announced an absence and was gone before this look
 		return nodes, err
 	})
 	if n.clock, err = newClockWatch(n.dir, n.now, n.around.seen); err != nil {

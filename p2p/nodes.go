@@ -32,6 +32,18 @@ func (h *Host) Nodes(ctx context.Context) ([]Node, error) {
 	return nodes, nil
 }
 
+// Known returns what this host remembers of the storage nodes that it has met, or whose
+// records it has read, those that are down included, in the order of their keys. It asks
+// nobody.
+func (h *Host) Known() (out []Node) {
+	for _, key := range h.nodes.keys() {
+		if e, ok := h.nodes.get(key); ok && !e.Signed.IsZero() {
+			out = append(out, e.Node)
+		}
+	}
+	return out
+}
+
 // Node returns what is known of one node: from its own word, or from its record in
 // the DHT, or by asking it. ErrNotFound or ErrUnreachable if there is neither.
 func (h *Host) Node(ctx context.Context, key ident.PublicKey) (Node, error) {

@@ -93,6 +93,15 @@ func TestStateIsTold(t *testing.T) {
 	if client := build(t, asClient()); client.Tell(t.Context()) != ErrNotNode {
 		t.Error("a client has a state to tell")
 	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if up, err := b.Nodes(t.Context()); err != nil || len(up) != 0 {
+		t.Errorf("%d nodes are up: %v", len(up), err)
+	}
+	if known := b.Known(); len(known) != 1 || known[0].State != Draining {
+		t.Errorf("what it said before it went is forgotten: %+v", known)
+	}
 }
 
 // A hello with a state that nobody knows is a hello.
