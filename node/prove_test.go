@@ -229,7 +229,7 @@ func TestScrubFindsRot(t *testing.T) {
 	}
 	sc := b.scrub()
 	must(t, sc.run(t.Context()))
-	got := sc.status()
+	got := sc.status(t.Context())
 	if got.Running || got.Bad != 25 || got.Shards != 60 || got.Skipped != 0 || got.Progress != 1 || got.Finished.IsZero() {
 		t.Errorf("%+v", got)
 	}
@@ -243,17 +243,17 @@ func TestScrubFindsRot(t *testing.T) {
 	// The next pass is not due, unless it is asked for; a restart changes nothing.
 	again := b.scrub()
 	must(t, again.run(t.Context()))
-	if now := again.status(); now.Started.Sub(got.Started) != 0 || now.Shards != got.Shards {
+	if now := again.status(t.Context()); now.Started.Sub(got.Started) != 0 || now.Shards != got.Shards {
 		t.Errorf("%+v, was %+v", now, got)
 	}
 	again.hurry()
 	must(t, again.run(t.Context()))
-	if now := again.status(); now.Bad != 0 || now.Shards != 35 {
+	if now := again.status(t.Context()); now.Bad != 0 || now.Shards != 35 {
 		t.Errorf("the second pass: %+v", now)
 	}
 	b.clock.advance(31 * 24 * time.Hour)
 	must(t, again.run(t.Context()))
-	if now := again.status(); !now.Started.After(got.Started.Add(30 * 24 * time.Hour)) {
+	if now := again.status(t.Context()); !now.Started.After(got.Started.Add(30 * 24 * time.Hour)) {
 		t.Errorf("a month later: %+v", now)
 	}
 }
@@ -297,8 +297,8 @@ func TestScrubGoesOn(t *testing.T) {
 		t.Fatal("no pass is due")
 	}
 	more, err := sc.page(t.Context())
-	if err != nil || !more || sc.status().Shards != scrubPage {
-		t.Fatalf("%v, %v, %+v", more, err, sc.status())
+	if err != nil || !more || sc.status(t.Context()).Shards != scrubPage {
+		t.Fatalf("%v, %v, %+v", more, err, sc.status(t.Context()))
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -306,14 +306,17 @@ func TestScrubGoesOn(t *testing.T) {
 		t.Error("it goes on although it shall end")
 	}
 	other := b.scrub()
+	if got := other.status(t.Context()); !got.Running || got.Shards != scrubPage {
+		t.Errorf("after a restart: %+v", got)
+	}
 	must(t, other.run(t.Context()))
-	if got := other.status(); got.Running || got.Shards != 3*scrubPage/2 || got.Bad != 0 {
+	if got := other.status(t.Context()); got.Running || got.Shards != 3*scrubPage/2 || got.Bad != 0 {
 		t.Errorf("%+v", got)
 	}
 	must(t, os.WriteFile(filepath.Join(b.dir(), scrubName), []byte("{garbage"), 0o600))
 	third := b.scrub()
 	must(t, third.run(t.Context()))
-	if got := third.status(); got.Shards != 3*scrubPage/2 {
+	if got := third.status(t.Context()); got.Shards != 3*scrubPage/2 {
 		t.Errorf("with a mark that cannot be read: %+v", got)
 	}
 	b.wipe()

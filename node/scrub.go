@@ -103,7 +103,10 @@ func ignorePaused(err error) error {
 
 // recall reads the mark, once. One that cannot be understood is as good as none.
 func (s *scrub) recall(ctx context.Context) error {
-	if s.known {
+	s.mu.Lock()
+	known := s.known
+	s.mu.Unlock()
+	if known {
 		return nil
 	}
 	return s.volume.use(ctx, func(p *parts) error {
@@ -117,7 +120,9 @@ func (s *scrub) recall(ctx context.Context) error {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.mark, s.known = m, true
+		if !s.known { // a status and the loop may have read it side by side
+			s.mark, s.known = m, true
+		}
 		return nil
 	})
 }
@@ -252,8 +257,12 @@ func (s *scrub) count(size int64, err error) {
 	}
 }
 
-// status says how far it is.
-func (s *scrub) status() ScrubStatus {
+// status says how far it is, from the mark if no pass has gone on since the start. While
+// the volume is not there nothing is known.
+func (s *scrub) status(ctx context.Context) ScrubStatus {
+	if err := s.recall(ctx); err != nil && !errors.Is(err, store.ErrPaused) {
+		s.log.Debug("how far the volumes were read through is not known", "error", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mark.ScrubStatus

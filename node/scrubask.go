@@ -23,10 +23,10 @@ func Scrub(ctx context.Context, dir string) (s ScrubStatus, err error) {
 	return s, nil
 }
 
-func (n *Node) serveScrub(w http.ResponseWriter, _ *http.Request) {
+func (n *Node) serveScrub(w http.ResponseWriter, r *http.Request) {
 	n.scrub.hurry()
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(n.scrub.status()); err != nil {
+	if err := json.NewEncoder(w).Encode(n.scrub.status(r.Context())); err != nil {
 		n.log.Debug("scrub not answered", "error", err)
 	}
 }

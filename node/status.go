@@ -232,7 +232,7 @@ func (n *Node) look(ctx context.Context) Status {
 		s.Reason = err.Error()
 	}
 	s.Traffic = n.throttle.status()
-	s.Standing, s.Scrub = n.standing.standings(), n.scrub.status()
+	s.Standing, s.Scrub = n.standing.standings(), n.scrub.status(ctx)
 	s.Announce, s.AnnounceOverdue = n.announce.waiting()
 	count, skew := n.around.seen()
 	s.Peers, s.Skew, s.ClockBad = count, -skew.Seconds(), unusable(skew)
