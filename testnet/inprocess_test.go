@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/node"
 )
@@ -35,14 +36,16 @@ func TestInProcess(t *testing.T) {
 		t.Error(err)
 	}
 
+	must(t, node.Pause(n.NodeDir("node-2"), time.Now().Add(time.Hour), "", time.Now()))
 	if names, err := n.Break(ctx, Kill, "operator=op-2"); err != nil || len(names) != 2 {
 		t.Fatal(names, err)
 	}
 	wantStates(t, n, map[string]string{"node-2": StateDead, "node-4": StateDead})
 	must(t, n.AwaitReady(ctx))
-	if _, err := n.Heal(ctx, "operator=op-2"); err != nil {
+	if _, err := n.Heal(ctx, "operator=op-2"); err != nil { // it is ready, although announced as away
 		t.Fatal(err)
 	}
+	must(t, node.Resume(n.NodeDir("node-2")))
 	wantStates(t, n, nil)
 
 	wipeAndHeal(t, n, "node-3")

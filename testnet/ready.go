@@ -24,8 +24,8 @@ const (
 // ErrNotReady says that nodes were not ready in time.
 var ErrNotReady = errors.New("the network did not become ready in time")
 
-// AwaitReady waits until every node that is up serves and knows enough of the
-// others. Those that are dead, held or paused are not waited for.
+// AwaitReady waits until every node that is up serves, also one that has announced that
+// it will be away or gives away what it holds, and knows enough of the others. Those that are dead, held or paused are not waited for.
 func (n *Network) AwaitReady(ctx context.Context) error {
 	var names []string
 	for _, s := range n.Status(ctx) {
@@ -50,11 +50,16 @@ func (n *Network) awaitReady(ctx context.Context, names []string) error {
 	for _, name := range names {
 		g.Go(func() error {
 			return n.await(ctx, name, func(s node.Status) bool {
-				return s.State == node.StateServing && s.Peers >= min(others, enoughPeers)
+				return serves(s.State) && s.Peers >= min(others, enoughPeers)
 			})
 		})
 	}
 	return g.Wait()
+}
+
+// serves reports whether a node in a state gives what it holds.
+func serves(state string) bool {
+	return state == node.StateServing || state == node.StateDraining || state == node.StateAway
 }
 
 // awaitState waits until a node says that it is in a state.
