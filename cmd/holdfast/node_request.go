@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/atomicfile"
 	"holdfast/node"
 	"holdfast/p2p"
 )
@@ -61,7 +60,7 @@ func (a *app) requestCertificate(dir, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(out, text, 0o644); err != nil {
+	if err := replaceKind(out, text); err != nil {
 		return err
 	}
 	if a.json {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/atomicfile"
 	"holdfast/ledger"
 	"holdfast/node"
 	"holdfast/p2p"
@@ -63,7 +62,7 @@ func (a *app) certifyRequest(f certifyFlags, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(f.out, text, 0o644); err != nil {
+	if err := replaceKind(f.out, text); err != nil {
 		return err
 	}
 	a.certified(cert, map[string]any{"file": f.out})

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/atomicfile"
 	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/node"
@@ -57,7 +56,7 @@ func (a *app) grantVault(g ledger.VaultGrant, key, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(out, text, 0o644); err != nil {
+	if err := replaceKind(out, text); err != nil {
 		return err
 	}
 	if a.json {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/atomicfile"
 	"holdfast/vault"
 )
 
@@ -106,7 +105,7 @@ func (a *app) writeCheckpoint(s *vault.Session, snap vault.Snapshot, f receiptFl
 	if err != nil {
 		return usage(err)
 	}
-	if err := atomicfile.WriteFile(f.checkpoint, text, 0o644); err != nil {
+	if err := replaceKind(f.checkpoint, text); err != nil {
 		return err
 	}
 	a.say("a witness knows this lane by the key %s", w.Key)
