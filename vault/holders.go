@@ -1,9 +1,11 @@
 package vault
 
 import (
+	"slices"
 	"sync"
 
 	"holdfast/internal/ident"
+	"holdfast/ledger"
 	"holdfast/vault/index"
 )
 
@@ -12,9 +14,13 @@ import (
 type holders struct {
 	mu sync.RWMutex
 	m  map[ident.PublicKey]index.Holder // by node
+
+	names map[ident.PublicKey]string // by operator
 }
 
-func newHolders() *holders { return &holders{m: map[ident.PublicKey]index.Holder{}} }
+func newHolders() *holders {
+	return &holders{m: map[ident.PublicKey]index.Holder{}, names: map[ident.PublicKey]string{}}
+}
 
 // know keeps whose node it is. Of two certificates of one operator the one with the
 // higher serial counts. Whoever certifies the node of somebody else takes nothing over.
@@ -23,7 +29,17 @@ func (k *holders) know(h index.Holder) {
 	defer k.mu.Unlock()
 	if old, ok := k.m[h.Node]; !ok || h.Operator == old.Operator && h.Serial > old.Serial {
 		k.m[h.Node] = h
+		if h.Name != "" {
+			k.names[h.Operator] = h.Name
+		}
 	}
+}
+
+// nameOf returns what an operator has called himself in a certificate; "" if none is known.
+func (k *holders) nameOf(operator ident.PublicKey) string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.names[operator]
 }
 
 func (k *holders) get(node ident.PublicKey) (index.Holder, bool) {
@@ -49,16 +65,21 @@ func (s *Session) holderOf(node ident.PublicKey) index.Holder {
 // operatorOf returns whose node it is.
 func (s *Session) operatorOf(node ident.PublicKey) ident.PublicKey { return s.holderOf(node).Operator }
 
-// nameOf returns the name of the operator whose node it is, if a charter has it.
+// nameOf returns the name of the operator whose node it is.
 func (s *Session) nameOf(node ident.PublicKey) string { return s.operatorName(s.operatorOf(node)) }
 
-// operatorName returns how an operator is called: as the charter has it, or else by the
-// key.
+// operatorName returns how an operator is called: as the charter has it, or else as he has
+// called himself in the certificates of his nodes, unless a member has that name, or else
+// by the key.
 func (s *Session) operatorName(operator ident.PublicKey) string {
 	if m, ok := s.charter.Member(operator); ok {
 		return m.Name
 	}
-	return operator.Short()
+	name := s.history.holders.nameOf(operator)
+	if name == "" || slices.ContainsFunc(s.charter.Members, func(m ledger.Member) bool { return m.Name == name }) {
+		return operator.Short()
+	}
+	return name
 }
 
 // learnHolders reads whose nodes those are that shards have moved to. Without it such a

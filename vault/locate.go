@@ -59,7 +59,7 @@ func (s *Session) segmentsOf(l Link, b ledger.SnapshotBody, first int64) ([]inde
 			return nil, err
 		}
 		nodes = append(nodes, c.Node)
-		s.history.holders.know(index.Holder{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Serial: c.Serial})
+		s.history.holders.know(index.Holder{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Name: c.Name, Serial: c.Serial})
 	}
 	var out []index.Segment
 	for i, n := range b.Segments {

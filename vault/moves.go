@@ -96,7 +96,7 @@ func (s *Session) takePageOfMoves(m ledger.Member, page movesPage) error {
 			s.warn("%s shows a later placement that does not verify: %v", m.Name, err)
 			continue
 		}
-		holders = append(holders, index.Holder{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Serial: c.Serial})
+		holders = append(holders, index.Holder{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Name: c.Name, Serial: c.Serial})
 		for _, sh := range r.Shards {
 			moves = append(moves, index.Move{
 				Segment: sh.Segment, Shard: int(sh.Index), Node: c.Node, Operator: c.Operator, Time: r.Time, Receipt: l.Receipt.CID(),

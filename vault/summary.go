@@ -34,6 +34,7 @@ type nodeSummary struct {
 	Node     ident.PublicKey `cbor:"node"`
 	Operator ident.PublicKey `cbor:"operator"`
 	Zone     string          `cbor:"zone"`
+	Name     string          `cbor:"name,omitempty"`
 	Serial   int64           `cbor:"serial"`
 }
 
@@ -131,7 +132,7 @@ func (h *history) summarize(charters int) ([]byte, error) {
 	}
 	for _, node := range h.introduced.nodes {
 		of, _ := h.holders.get(node)
-		x.Nodes = append(x.Nodes, nodeSummary{node, of.Operator, of.Zone, of.Serial})
+		x.Nodes = append(x.Nodes, nodeSummary{node, of.Operator, of.Zone, of.Name, of.Serial})
 	}
 	for key := range h.gone {
 		x.Gone = append(x.Gone, key)

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"holdfast/internal/ident"
 )
@@ -33,8 +34,8 @@ func (m Move) newer(than Move) bool {
 // Holder is whose node it is, by a certificate that was verified.
 type Holder struct {
 	Node, Operator ident.PublicKey
-	Zone           string
-	Serial         int64 // ms: of two certificates the newer one counts
+	Zone, Name     string // the name is the operator's
+	Serial         int64  // ms: of two certificates the newer one counts
 }
 
 // Cursor is how far a member's moves are known.
@@ -180,14 +181,18 @@ func putHolder(t tx, h Holder) error {
 	}
 	p := append([]byte{}, h.Operator[:]...)
 	p = binary.LittleEndian.AppendUint64(p, uint64(h.Serial))
-	return put(t, tableHolders, key, append(p, h.Zone...))
+	return put(t, tableHolders, key, append(p, h.Zone+holderNames+h.Name...))
 }
+
+// holderNames stands between zone and name, which have no control characters.
+const holderNames = "\x00"
 
 func decodeHolder(node ident.PublicKey, p []byte) (Holder, bool) {
 	if len(p) < 32+8 {
 		return Holder{}, false
 	}
-	return Holder{Node: node, Operator: ident.PublicKey(p[:32]), Serial: int64(binary.LittleEndian.Uint64(p[32:])), Zone: string(p[40:])}, true
+	zone, name, _ := strings.Cut(string(p[40:]), holderNames)
+	return Holder{Node: node, Operator: ident.PublicKey(p[:32]), Serial: int64(binary.LittleEndian.Uint64(p[32:])), Zone: zone, Name: name}, true
 }
 
 // Holders returns whose nodes those are that shards have moved to.

@@ -73,7 +73,7 @@ func TestMovesAreOnTheDisk(t *testing.T) {
 	x := reopen(t, c)
 	at := Cursor{Store: [8]byte{1, 2}, Next: 77}
 	must(t, x.AddMoves(lane(9), at, []Move{move(3, 7, 1<<40)}, []Holder{
-		{Node: lane(7), Operator: lane(3), Zone: "north", Serial: 5},
+		{Node: lane(7), Operator: lane(3), Zone: "north", Name: "op", Serial: 5},
 		{Node: lane(7), Operator: lane(3), Zone: "south", Serial: 4},
 		{Node: lane(7), Operator: lane(4), Zone: "taken over", Serial: 9},
 	}))
@@ -91,7 +91,7 @@ func TestMovesAreOnTheDisk(t *testing.T) {
 		}
 	}
 	holders, err := x.Holders()
-	if err != nil || len(holders) != 1 || holders[0] != (Holder{Node: lane(7), Operator: lane(3), Zone: "north", Serial: 5}) {
+	if err != nil || len(holders) != 1 || holders[0] != (Holder{Node: lane(7), Operator: lane(3), Zone: "north", Name: "op", Serial: 5}) {
 		t.Errorf("holders %+v, %v", holders, err)
 	}
 }
