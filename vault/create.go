@@ -168,12 +168,13 @@ func (n *newVault) make(ctx context.Context) error {
 }
 
 // choose picks one node of each operator as a member, at random where an operator
-// has several or where there are more operators than a vault takes.
+// has several or where there are more operators than a vault takes. A node that has
+// announced that it goes takes nothing new, and is not asked.
 func (n *newVault) choose(nodes []p2p.Node) error {
 	byOperator := map[ident.PublicKey][]p2p.Node{}
 	for _, node := range nodes {
 		o := node.Certificate.Operator
-		if len(n.Operators) == 0 || slices.Contains(n.Operators, o) {
+		if node.StateAt(n.Options.Now()) == p2p.Serving && (len(n.Operators) == 0 || slices.Contains(n.Operators, o)) {
 			byOperator[o] = append(byOperator[o], node)
 		}
 	}

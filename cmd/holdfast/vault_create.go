@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -159,8 +161,15 @@ func (a *app) create(ctx context.Context, c vault.Create, f createFlags) error {
 	if !f.yes {
 		c.Confirm = a.confirmPlan
 	}
-	c.KeepKit = func(k vault.Kit) error { return a.keepKit(k, f) }
+	kept := false
+	c.KeepKit = func(k vault.Kit) error {
+		kept = true
+		return a.keepKit(k, f)
+	}
 	p, plan, err := h.Create(ctx, c)
+	if err != nil && kept {
+		return errors.Join(err, dropKit(f))
+	}
 	if err != nil {
 		return err
 	}
@@ -176,6 +185,20 @@ func (a *app) keepKit(k vault.Kit, f createFlags) error {
 		return nil
 	}
 	return atomicfile.WriteFile(f.phraseOut, []byte(k.Entropy.Phrase()+"\n"), 0o600)
+}
+
+// dropKit removes the kit of a vault that was not made: its words open nothing, and whoever
+// prints them would believe otherwise.
+func dropKit(f createFlags) (errs error) {
+	for _, path := range []string{f.kit, f.phraseOut} {
+		if path == "" {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
 }
 
 func (a *app) created(p vault.Profile, plan vault.Plan, f createFlags) {
