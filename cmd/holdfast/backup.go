@@ -206,7 +206,7 @@ func (a *app) dryRun(ctx context.Context, b vault.Backup) error {
 	if a.json {
 		a.emit(map[string]any{"message_type": "summary", "dry_run": true, "total_files_processed": stats.Files, "total_bytes_processed": stats.Bytes})
 	} else {
-		a.printf("would back up %d files in %d folders, %s\n", stats.Files, stats.Dirs, formatSize(stats.Bytes))
+		a.printf("would back up %s in %s, %s\n", plural(int(stats.Files), "file"), plural(int(stats.Dirs), "folder"), formatSize(stats.Bytes))
 	}
 	return a.unread(unread)
 }
@@ -329,6 +329,6 @@ func (a *app) printBackup(r vault.Result, took time.Duration) {
 		})
 		return
 	}
-	a.printf("snapshot %s  %d files  %s  new %s  stored %s  took %s\n", r.ID()[:8], s.Files, formatSize(s.Bytes), formatSize(s.Added), formatSize(s.Stored), formatSpan(took))
+	a.printf("snapshot %s  %s  %s  new %s  stored %s  took %s\n", r.ID()[:8], plural(int(s.Files), "file"), formatSize(s.Bytes), formatSize(s.Added), formatSize(s.Stored), formatSpan(took))
 	a.printf("durable: every segment has at least %d of %d shards on %d operators; any %d rebuild it; %d of %d members have the certificate\n", d.MinShards, d.N, d.Operators, d.K, r.Final.Acks, r.Final.Members)
 }

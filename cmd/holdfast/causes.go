@@ -161,6 +161,12 @@ func causes() []cause {
 	}
 }
 
-func isUnknownCommand(err error) bool {
-	return strings.HasPrefix(err.Error(), "unknown command")
+// unknownCommand reads cobra's word for a command that there is not: in one line, and what
+// it takes for meant.
+func unknownCommand(err error) (message, similar string, ok bool) {
+	message, rest, _ := strings.Cut(err.Error(), "\n")
+	if _, list, found := strings.Cut(rest, "Did you mean this?"); found {
+		similar = "did you mean " + strings.Join(strings.Fields(list), " or ") + "? "
+	}
+	return message, similar, strings.HasPrefix(message, "unknown command")
 }

@@ -99,7 +99,7 @@ func (a *app) printCheck(h vault.Health, st vault.Standing, took time.Duration) 
 		})
 		return
 	}
-	a.printf("%d segments: %d of %d shards are there; %d snapshots, %d chunks looked up, %d missing; %s read; took %s\n", h.Segments, h.Present, h.Shards, h.Snapshots, h.Chunks, h.Missing, formatSize(h.Read), formatSpan(took))
+	a.printf("%s: %d of %s are there; %s, %s looked up, %d missing; %s read; took %s\n", plural(h.Segments, "segment"), h.Present, plural(h.Shards, "shard"), plural(h.Snapshots, "snapshot"), plural(int(h.Chunks), "chunk"), h.Missing, formatSize(h.Read), formatSpan(took))
 	for _, s := range h.Broken {
 		a.printf("snapshot %s\n", cut(oneLine(s), 160))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"holdfast/ledger"
 	"holdfast/vault"
 )
 
@@ -20,7 +21,7 @@ func (a *app) audit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.printAudit(st, standing, time.Since(start))
+	a.printAudit(st, s.Charter(), standing, time.Since(start))
 	switch {
 	case st.Lied() > 0:
 		return withHint(errBadData, exitIntegrity, "the holders that are named have sent wrong bytes; members' audits and repair see to it")
@@ -32,7 +33,7 @@ func (a *app) audit(ctx context.Context) error {
 	return nil
 }
 
-func (a *app) printAudit(st vault.Status, standing vault.Standing, took time.Duration) {
+func (a *app) printAudit(st vault.Status, ch ledger.Charter, standing vault.Standing, took time.Duration) {
 	if a.json {
 		fields := statusJSON(st)
 		fields["message_type"], fields["freshness"], fields["seconds_elapsed"] = "audit", standing.Freshness.String(), took.Seconds()
@@ -46,5 +47,5 @@ func (a *app) printAudit(st vault.Status, standing vault.Standing, took time.Dur
 		}
 		a.printf("operator %s, node %s: %s; %d of %s proved\n", h.Name, h.Node.Short(), what, h.Proved, plural(h.Asked, "sample"))
 	}
-	a.printf("%s; took %s\n", safety(st), formatSpan(took))
+	a.printf("%s; took %s\n", safety(st, ch, standing.Answers), formatSpan(took))
 }

@@ -35,7 +35,7 @@ func (c *checkpoints) made(s vault.Snapshot) {
 		})
 		return
 	}
-	c.bars.note("checkpoint %s: %d files, %s placed so far", s.ID()[:8], s.Info.Stats.Files, formatSize(s.Info.Stats.Stored))
+	c.bars.note("checkpoint %s: %s, %s placed so far", s.ID()[:8], plural(int(s.Info.Stats.Files), "file"), formatSize(s.Info.Stats.Stored))
 }
 
 func (c *checkpoints) continues(s vault.Snapshot) {
@@ -43,7 +43,7 @@ func (c *checkpoints) continues(s vault.Snapshot) {
 		c.app.emit(map[string]any{"message_type": "continue", "snapshot_id": s.ID(), "files": s.Info.Stats.Files})
 		return
 	}
-	c.bars.note("continuing from checkpoint %s (%d files)", s.ID()[:8], s.Info.Stats.Files)
+	c.bars.note("continuing from checkpoint %s (%s)", s.ID()[:8], plural(int(s.Info.Stats.Files), "file"))
 }
 
 // explain adds to an error what was kept all the same.

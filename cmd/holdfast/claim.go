@@ -103,7 +103,7 @@ func (a *app) claimed(ctx context.Context, h vault.Home, got vault.Claimed, righ
 	}
 	a.printf("vault %s %s\n", got.Profile.Name, got.Profile.Vault)
 	a.printf("newest head: %s (%d of %d members answered)\n", st.Freshness, st.Answers, st.Members)
-	a.printf("%d snapshots\n", snapshots)
+	a.printf("%s\n", plural(snapshots, "snapshot"))
 	a.warnStanding(st)
 	next := "holdfast snapshots, holdfast restore latest --target DIR"
 	if !rights.CanRead() {

@@ -103,8 +103,8 @@ func explainCause(err error) explained {
 			return explained{c.exit, err.Error(), c.hint}
 		}
 	}
-	if isUnknownCommand(err) {
-		return explained{exitUsage, err.Error(), "run holdfast --help for the list of commands"}
+	if message, similar, ok := unknownCommand(err); ok {
+		return explained{exitUsage, message, similar + "run holdfast --help for the list of commands"}
 	}
 	return explained{exitFailed, err.Error(), hintNothing}
 }

@@ -51,8 +51,12 @@ func (a *app) printCanStop(report node.StopReport) error {
 	if !report.Can {
 		return withHint(errCannotStop, exitCannotStop, "wait until the others are back, or what is missing is repaired, and ask again")
 	}
-	if !a.json {
-		a.printf("the node can be stopped: %d vaults can do without it for a while\n", len(report.Vaults))
+	switch n := len(report.Vaults); {
+	case a.json:
+	case n == 0:
+		a.printf("the node can be stopped: it holds nothing and votes for nothing\n")
+	default:
+		a.printf("the node can be stopped: %s can do without it for a while\n", plural(n, "vault"))
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (a *app) printDrained(dir string, d node.DrainStatus) error {
 	}
 	a.printf("drained: nothing that counts is left here; receipt %s\n", d.Receipt)
 	if d.Voting > 0 {
-		a.printf("the node still votes in %d vaults: their owners replace it with holdfast vault change, until then keep it running\n", d.Voting)
+		a.printf("the node still votes in %s: their owners replace it with holdfast vault change, until then keep it running\n", plural(int(d.Voting), "vault"))
 	} else {
 		a.printf("safe to stop and to wipe\n")
 	}
@@ -148,7 +148,7 @@ func (a *app) verifyDrain(path string) error {
 		a.printf("node %s says that it held nothing of any vault on %s\n", r.Node, r.Time.Format(time.RFC3339))
 		return nil
 	}
-	a.printf("node %s held nothing on %s, say a quorum of the members of each of %d vaults\n", r.Node, r.Time.Format(time.RFC3339), len(r.Vaults))
+	a.printf("node %s held nothing on %s, say a quorum of the members of each of %s\n", r.Node, r.Time.Format(time.RFC3339), plural(len(r.Vaults), "vault"))
 	for _, v := range r.Vaults {
 		a.printf("vault %s\n", v.Vault)
 	}

@@ -20,9 +20,9 @@ func (a *app) printStanding(s node.Status) {
 	case len(s.Standing) == 0:
 		a.printf("standing nothing is known yet: no member of a vault has been asked, or none has audited this node\n")
 	case full == len(s.Standing):
-		a.printf("standing full weight in all %d vaults\n", full)
+		a.printf("standing full weight in %s\n", plural(full, "vault"))
 	default:
-		a.printf("standing full weight in %d of %d vaults\n", full, len(s.Standing))
+		a.printf("standing full weight in %d of %s\n", full, plural(len(s.Standing), "vault"))
 	}
 	for _, v := range s.Standing {
 		if v.Why != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ func nodeStatus(a *app) *cobra.Command {
 func (a *app) printNode(dir string, s node.Status) {
 	a.printf("node %s   %s   up %s   %s\n", s.PeerID, s.State, formatSpan(time.Since(s.Started)), s.Version)
 	a.printf("operator %s   network %s   zone %s   %d peers\n", s.Name, s.Network, s.Zone, s.Peers)
-	a.printf("volume   %s used of %s, %s free, %d shards of %d vaults\n", formatSize(s.Used), formatSize(s.Capacity), formatSize(s.Free), s.Shards, len(s.Vaults))
+	a.printf("volume   %s used of %s, %s free, %s of %s\n", formatSize(s.Used), formatSize(s.Capacity), formatSize(s.Free), plural(int(s.Shards), "shard"), plural(len(s.Vaults), "vault"))
 	if len(s.Volumes) > 1 {
 		a.showVolumes(s.Volumes)
 	}
@@ -61,13 +62,21 @@ func (a *app) printNode(dir string, s node.Status) {
 	}
 	switch s.State {
 	case node.StateServing:
-		a.printf("the node serves; nothing to do\n")
+		a.printf("the node serves; %s\n", next(s.Alerts))
 	case node.StatePaused:
 		a.printf("the volume is paused: %s\n", s.Reason)
 		a.say("mount the disk again and the node goes on; if it is lost, stop the node and: holdfast node resume --dir %s --new-volume --operator FILE", dir)
 	default:
 		a.printf("the node is %s %s\n", s.State, s.Reason)
 	}
+}
+
+// next is what the operator of a node that serves has to do.
+func next(alerts []node.Alert) string {
+	if slices.ContainsFunc(alerts, func(one node.Alert) bool { return one.Severity != node.Info }) {
+		return "see the alerts above"
+	}
+	return "nothing to do"
 }
 
 // emitStruct prints a structure as one JSON line.

@@ -27,7 +27,7 @@ func (a *app) warn(format string, args ...any) {
 		a.emitErr(map[string]any{"message_type": "warning", "message": fmt.Sprintf(format, args...)})
 		return
 	}
-	fmt.Fprintf(a.err, "warning: "+format+"\n", visibleOn(a.err, args)...)
+	fmt.Fprintf(a.err, "warning: %s\n", visibleOn(a.err, []any{cut(oneLine(fmt.Sprintf(format, args...)), 400)})...)
 }
 
 // emit writes one JSON line to standard output.
@@ -62,7 +62,16 @@ func (a *app) fail(err error) int {
 	return e.exit.code
 }
 
-func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+// oneLine joins the lines of what the libraries below say.
+func oneLine(s string) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
 
 // cut shortens what the libraries below say to what a person reads; --json has it all.
 func cut(s string, most int) string {

@@ -118,7 +118,7 @@ func (a *app) printRestore(snap vault.Snapshot, sum snapshot.Summary, count *obj
 	if dry {
 		verb = "would restore"
 	}
-	a.printf("%s %d files, %s from snapshot %s in %s; %d were there already\n", verb, sum.Files, formatSize(sum.Bytes), snap.ID()[:8], formatSpan(took), sum.Skipped)
+	a.printf("%s %s, %s from snapshot %s in %s; %d were there already\n", verb, plural(int(sum.Files), "file"), formatSize(sum.Bytes), snap.ID()[:8], formatSpan(took), sum.Skipped)
 }
 
 // restoreEnd chooses the exit code by the worst of what was not restored.

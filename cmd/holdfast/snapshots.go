@@ -38,7 +38,7 @@ func snapshotsCommand(a *app) *cobra.Command {
 			for _, snap := range all {
 				a.printSnapshot(snap)
 			}
-			a.say("%d snapshots; newest head: %s", len(all), st.Freshness)
+			a.say("%s; newest head: %s", plural(len(all), "snapshot"), st.Freshness)
 			return nil
 		},
 	}

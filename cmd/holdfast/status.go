@@ -77,7 +77,7 @@ func (a *app) printStatus(s *vault.Session, standing vault.Standing, st vault.St
 		a.printf("%s\n", alarm(k, s.Charter()))
 	}
 	a.printHolders(st)
-	a.printf("%s\n", safety(st))
+	a.printf("%s\n", safety(st, s.Charter(), standing.Answers))
 }
 
 func openCases(cases []vault.Case) []vault.Case {

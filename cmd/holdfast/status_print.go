@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,10 +103,10 @@ func proof(st vault.Status) string {
 	}
 	oldest, ok := st.Oldest()
 	if !ok {
-		return fmt.Sprintf("not every holder was audited to the end yet (%s)", plural(st.Members, "member"))
+		return fmt.Sprintf("some holders have not proved everything yet (as %s say)", plural(st.Members, "member"))
 	}
 	age := max(st.Asked.Sub(oldest), 0)
-	return fmt.Sprintf("every holder has proved what it holds since %s ago (%s)", formatSpan(age.Truncate(time.Second)), plural(st.Members, "member"))
+	return fmt.Sprintf("every holder has proved what it holds; the oldest proof is of %s ago (as %s say)", formatSpan(age.Truncate(time.Second)), plural(st.Members, "member"))
 }
 
 // trouble says what is wrong with a holder; nothing if all is well.
@@ -113,7 +114,7 @@ func trouble(h vault.HolderStatus) string {
 	var parts []string
 	switch {
 	case h.Err != nil:
-		parts = append(parts, fmt.Sprintf("%s; %s are not shown", reason(h.Err), plural(int(h.Shards), "shard")))
+		parts = append(parts, fmt.Sprintf("%s; %s", reason(h.Err), notShown(h.Shards)))
 	case h.Missing > 0:
 		parts = append(parts, fmt.Sprintf("%d of %s are not there", h.Missing, plural(int(h.Shards), "shard")))
 	}
@@ -124,6 +125,13 @@ func trouble(h vault.HolderStatus) string {
 		parts = append(parts, h.Why)
 	}
 	return strings.Join(parts, "; ")
+}
+
+func notShown(shards int64) string {
+	if shards == 1 {
+		return "1 shard is not shown"
+	}
+	return plural(int(shards), "shard") + " are not shown"
 }
 
 // alone says what one loss would do: of a node, of an operator, of a zone.
@@ -178,8 +186,8 @@ func heardJSON(ch ledger.Charter, cases []vault.Case) []map[string]any {
 	return out
 }
 
-// safety answers the one question.
-func safety(st vault.Status) string {
+// safety answers the one question, and says what is next.
+func safety(st vault.Status, ch ledger.Charter, answers int) string {
 	r := st.Report
 	switch {
 	case r.Segments == 0:
@@ -189,10 +197,34 @@ func safety(st vault.Status) string {
 	case st.Safe():
 		return "every byte is safe: all " + plural(int(r.Shards), "shard") + " are there (asked just now); any " + plural(st.Withstands, "operator") + " may be lost"
 	}
-	more := "any " + plural(st.Withstands, "more operator") + " may be lost"
-	if st.Withstands <= 0 {
-		more = "no further operator may be lost"
+	return fmt.Sprintf("every byte can be read, but shards are missing: the worst segment has %s and needs %d; %s; %s",
+		plural(r.Worst.Live, "shard"), r.Worst.Code.K, mayGo(st.Withstands), outlook(st, ch, answers))
+}
+
+// outlook says what becomes of missing shards: members rebuild them if a quorum is up, and
+// if there is somebody to take them who holds none of the segment. What a holder that
+// answers has lost goes back to itself.
+func outlook(st vault.Status, ch ledger.Charter, answers int) string {
+	var away []string
+	for _, h := range st.Holders {
+		if h.Err != nil && !slices.Contains(away, h.Name) {
+			away = append(away, h.Name)
+		}
 	}
-	return "every byte can be read, but shards are missing: the worst segment has " + plural(r.Worst.Live, "shard") + " and needs " +
-		plural(r.Worst.Code.K, "shard") + "; " + more + "; the members repair what stays away; next: holdfast check"
+	spare := ch.Operators() - ch.Coded().N
+	switch {
+	case answers < ch.Quorum():
+		return fmt.Sprintf("nothing is repaired or backed up before %d of the %d members answer", ch.Quorum(), len(ch.Members))
+	case len(away) > max(spare, 0) && ch.Roster.IsZero():
+		return fmt.Sprintf("the vault admits no other operator to take what %s held: bring it back, or put another in its place: holdfast vault change --replace OLD=NEW", strings.Join(away, ", "))
+	}
+	return "the members bring back what stays away; look again: holdfast status"
+}
+
+// mayGo says how many operators may be lost besides.
+func mayGo(withstands int) string {
+	if withstands <= 0 {
+		return "no further operator may be lost"
+	}
+	return "any " + plural(withstands, "more operator") + " may be lost"
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,9 @@ func parsePartiesToLose(lose []string) ([]vault.Party, error) {
 		if err != nil {
 			return nil, usagef("--lose: %w", err)
 		}
-		parties = append(parties, p)
+		if !slices.Contains(parties, p) {
+			parties = append(parties, p)
+		}
 	}
 	return parties, nil
 }
@@ -99,8 +102,7 @@ func (a *app) printLoss(parties []vault.Party, standing vault.Standing, loss vau
 	case r.Segments == 0:
 		a.printf("nothing is stored yet\n")
 	case r.LostCount == 0:
-		a.printf("every byte would survive: the worst segment has %s and needs %s; any %s may be lost besides\n",
-			plural(r.Worst.Live, "shard"), plural(r.Worst.Code.K, "shard"), plural(loss.Withstands, "operator"))
+		a.printf("every byte would survive: the worst segment has %s and needs %d; %s\n", plural(r.Worst.Live, "shard"), r.Worst.Code.K, mayGo(loss.Withstands))
 	default:
 		a.printf("lost: %d of %s, %s; %d of %s\n", r.LostCount, plural(r.Segments, "segment"), formatSize(r.LostBytes), len(loss.Broken), plural(loss.Snapshots, "snapshot"))
 	}
