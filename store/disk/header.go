@@ -129,15 +129,18 @@ func sumIsRight(p []byte) bool {
 	return blake3.Sum256(p[:at]) == [ident.HashSize]byte(p[at:])
 }
 
-// otherVersion tells a file of a later version, which must be left alone, from one
-// whose version field is damaged: there the checksum is right once the field is.
+// otherVersion tells a file of a later version, which must be left alone, from one that
+// is damaged.
+//
+// SPEC: magic, version, D and checksum are in every version where they are in this one.
+// A head whose checksum is not right is damaged, whatever version it names.
 func otherVersion(p []byte) error {
-	if n, err := headerLength(p); err == nil && n <= len(p) {
-		mended := bytes.Clone(p[:n])
-		binary.LittleEndian.PutUint32(mended[atVersion:], headerVersion)
-		if sumIsRight(mended) {
-			return fmt.Errorf("%w: version field of the header", store.ErrCorrupt)
-		}
+	n, err := headerLength(p)
+	if err != nil {
+		return err
+	}
+	if n > len(p) || !sumIsRight(p[:n]) {
+		return fmt.Errorf("%w: version and checksum of the header", store.ErrCorrupt)
 	}
 	return fmt.Errorf("%w: %d", ErrVersion, binary.LittleEndian.Uint32(p[atVersion:]))
 }
