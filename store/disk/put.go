@@ -70,17 +70,28 @@ func (d *Disk) put(ctx context.Context, h header, r io.Reader) error {
 }
 
 // verifyExisting reports whether the shard is there, whole and durable. One that is
-// corrupt goes into quarantine and makes room for the one to come.
+// corrupt goes into quarantine and makes room for the one to come; of one that the disk
+// cannot read the one to come takes the place.
 func (d *Disk) verifyExisting(ctx context.Context, key store.Key) (bool, error) {
 	s, err := d.find(ctx, key)
 	if err != nil {
-		return false, ignoreAbsent(err)
+		return false, d.ignoreUnreadable(ctx, err)
 	}
 	defer s.Close()
 	if _, err := s.WriteTo(contextWriter{ctx}); err != nil {
-		return false, ignoreAbsent(err)
+		return false, d.ignoreUnreadable(ctx, err)
 	}
 	return d.secure(ctx, s)
+}
+
+// ignoreUnreadable is ignoreAbsent for a put: what the disk cannot read, of a volume that
+// is there, is as good as absent.
+func (d *Disk) ignoreUnreadable(ctx context.Context, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) && !errors.Is(err, fs.ErrClosed) && ctx.Err() == nil && d.volume.check() == nil {
+		return nil
+	}
+	return ignoreAbsent(err)
 }
 
 // secure makes sure of a shard that was found whole: who put it may not have got as
