@@ -89,6 +89,27 @@ func TestChangeRenews(t *testing.T) {
 	}
 }
 
+// TestChangeBringsBackAMember: a member whose volume was lost, and its ledgers with it,
+// keeps the vault again, and votes in it under another key.
+func TestChangeBringsBackAMember(t *testing.T) {
+	n := newNetwork(t, 4, 4)
+	m := createVault(t, n)
+	tree := makeTree(t, 38)
+	m.backup(tree)
+	if _, err := n.Break(t.Context(), testnet.Wipe, "node-2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Heal(t.Context(), "node-2"); err != nil {
+		t.Fatal(err)
+	}
+	if next := m.changed(vault.Change{Renew: true}); next.Number != 2 {
+		t.Fatalf("charter %d", next.Number)
+	}
+	if r := m.backup(tree, makeTree(t, 39)); !r.Complete() {
+		t.Errorf("%d of %d members, %+v", r.Final.Acks, r.Final.Members, r.Durability)
+	}
+}
+
 // TestChangeInterrupted: a run that is killed when the members have frozen holds other
 // machines up, and takes nothing from them; the same command, or another change, goes on.
 func TestChangeInterrupted(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/wire"
 	"holdfast/ledger"
 	"holdfast/p2p"
+	"holdfast/p2p/ledgerrpc"
 	"holdfast/p2p/placement"
 	"holdfast/seal"
 )
@@ -162,24 +163,35 @@ func substance(c ledger.Charter) ([]byte, error) {
 }
 
 // admitMembers has the nodes that a charter brings in keep the vault, and hands them its
-// lanes as far as they are known here, the owner's first.
+// lanes as far as they are known here, the owner's first. A member of the first charter
+// whose volume was lost, and its ledgers with it, is brought in again; one that does not
+// answer, or fails, holds nobody up.
 func (s *Session) admitMembers(ctx context.Context, next ledger.Charter) error {
-	var fresh []ledger.Member
-	for _, m := range next.Members {
-		if _, was := s.chain.First().MemberByNode(m.Node); !was {
-			fresh = append(fresh, m)
-		}
-	}
-	wait := quorumWait{Enough: len(fresh), Limit: 2 * writeLimit}
+	wait := quorumWait{Enough: len(next.Members), Limit: 2 * writeLimit}
 	var failed error
-	for _, a := range gather(ctx, fresh, wait, func(ctx context.Context, m ledger.Member) (struct{}, error) {
-		return struct{}{}, s.admit(ctx, m)
+	for _, a := range gather(ctx, next.Members, wait, func(ctx context.Context, m ledger.Member) (was bool, err error) {
+		if _, was = s.chain.First().MemberByNode(m.Node); was && !s.forgotten(ctx, m) {
+			return was, nil
+		}
+		return was, s.admit(ctx, m)
 	}) {
-		if a.Err != nil {
+		switch {
+		case a.Err == nil:
+		case a.Value:
+			s.warn("%s has lost its ledgers, and is not ready to vote again: %v", a.Member.Name, a.Err)
+		default:
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", a.Member.Name, a.Err))
 		}
 	}
 	return failed
+}
+
+// forgotten reports whether a member says that it does not know the vault.
+func (s *Session) forgotten(ctx context.Context, m ledger.Member) bool {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	_, err := s.member(m).Heads(ctx, s.vault, [16]byte{})
+	return errors.Is(err, ledgerrpc.ErrUnknownVault)
 }
 
 func (s *Session) admit(ctx context.Context, m ledger.Member) error {
