@@ -118,7 +118,7 @@ func (s *survey) look(ctx context.Context) error {
 	if err != nil && len(others) == 0 {
 		s.failed = errors.Join(errSilent, err)
 	}
-	if skew := medianSkew(others); skew.Abs() > ledger.ClockSkew {
+	if skew := medianSkew(others); unusable(skew) {
 		s.failed = fmt.Errorf("%w: it is %v from the median of %d other nodes", ledger.ErrClockDoubt, -skew.Round(time.Second), len(others))
 	}
 	s.nodes = append(others, s.around.self())
@@ -190,7 +190,7 @@ const electLimit = 5 * time.Second
 // is off.
 func (s *survey) room(vault ident.CID, n p2p.Node) int64 {
 	state := n.StateAt(s.stamp.now())
-	if state != p2p.Serving || n.Skew.Abs() > ledger.ClockSkew || s.isStruck(target{vault, n.Certificate.Node}) {
+	if state != p2p.Serving || unusable(n.Skew) || s.isStruck(target{vault, n.Certificate.Node}) {
 		return 0
 	}
 	return n.Space

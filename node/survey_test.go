@@ -115,6 +115,31 @@ func TestASurveyOfWhatIsWhole(t *testing.T) {
 	}
 }
 
+// A node whose clock is unusable is given nothing: its receipts would not count, and the
+// same node would be chosen again and again.
+func TestASurveyAvoidsWrongClocks(t *testing.T) {
+	b, w, who := newSteward(t)
+	segments := b.commit(40)
+	lost := b.vault.Members[2].Node.Public()
+	m, err := b.parts().member.Custody(b.vault.ID())
+	must(t, err)
+	for _, s := range segments {
+		must(t, b.parts().board.Lost(b.vault.ID(), lost, shardOf(t, m, s, lost)))
+	}
+	for _, skew := range []time.Duration{-time.Hour, time.Hour, ledger.ClockSkew} {
+		for i := range who.others {
+			who.others[i].Skew = 0
+			if who.others[i].Certificate.Node == lost { // there is no other place
+				who.others[i].Skew = skew
+			}
+		}
+		jobs, err := w.plan(t.Context())
+		if err != nil || (len(jobs) > 0) != (skew == ledger.ClockSkew) {
+			t.Errorf("a clock that is %v off: %d jobs, %v", skew, len(jobs), err)
+		}
+	}
+}
+
 // What audits find is planned: of a node that has lost its shards and has a volume again,
 // all of them come back to it, by the stewards whose turn it is.
 func TestASurveyPlansWhatAuditsFind(t *testing.T) {
