@@ -22,11 +22,9 @@ func TestClientKilled(t *testing.T) {
 	case rounds == 0:
 		rounds = 8
 	}
-	first, err := w.Backup(t.Context(), nil)
-	wantCode(t, first, err, 0)
-	usual := first.Took
-	killed := 0
-	for round := range rounds {
+	usual := w.complete(t).Took
+	killed, round := 0, 0
+	for ; round < rounds || killed == 0; round++ {
 		must(t, w.Tree.Change())
 		r, err := w.Backup(t.Context(), func(run *Running) error {
 			// When it strikes is what is random here.
@@ -34,17 +32,13 @@ func TestClientKilled(t *testing.T) {
 			return run.Kill()
 		})
 		must(t, err)
-		if r.Code != 0 {
+		if r.Code == -1 {
 			killed++
 		}
 		if listed, err := w.List(t.Context()); err != nil || listed.Code != 0 {
 			t.Fatalf("round %d: %v, %v", round, listed, err)
 		}
-		again, err := w.Backup(t.Context(), nil)
-		if err != nil || again.Code != 0 {
-			t.Fatalf("round %d: the run after: %v, %v", round, again, err)
-		}
-		usual = again.Took
+		usual = w.complete(t).Took
 		if _, err := w.List(t.Context()); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
@@ -54,10 +48,7 @@ func TestClientKilled(t *testing.T) {
 		}
 		must(t, w.Thin(random.IntN))
 	}
-	t.Logf("killed %d of %d runs; %d snapshots", killed, rounds, len(w.kept))
-	if killed == 0 {
-		t.Error("no run was killed before it had ended")
-	}
+	t.Logf("killed %d of %d runs; %d snapshots", killed, round, len(w.kept))
 	must(t, os.RemoveAll(w.Machine.Cache()))
 	must(t, w.RestoreAll(t.Context()))
 }

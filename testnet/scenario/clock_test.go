@@ -34,6 +34,17 @@ func (c *clocks) of(node string) func() time.Time {
 	}
 }
 
+// begin makes the clocks right, but for one: certificates are three hours old then.
+func (c *clocks) begin(ctx context.Context, n *testnet.Network) error {
+	c.made.Store(true)
+	for _, name := range n.Names() {
+		if err := n.Restart(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // clocked is a vault on a network in this process, where every node can have a clock
 // of its own.
 type clocked struct {
@@ -47,10 +58,7 @@ func newClocked(t *testing.T, nodes int, node string, off time.Duration) clocked
 	n, err := testnet.InProcess(t.Context(), testnet.Config{Dir: t.TempDir(), Nodes: nodes, Clock: clock.of})
 	must(t, err)
 	t.Cleanup(func() { must(t, n.Down(context.Background())) })
-	clock.made.Store(true)
-	for _, name := range n.Names() {
-		must(t, n.Restart(t.Context(), name))
-	}
+	must(t, clock.begin(t.Context(), n))
 	dir := t.TempDir()
 	c := clocked{t, vault.Home{Dir: filepath.Join(dir, "home"), Cache: filepath.Join(dir, "cache")}}
 	_, _, err = c.home.Create(t.Context(), vault.Create{

@@ -48,6 +48,14 @@ type Listed struct {
 	Partial bool     `json:"partial"`
 }
 
+// Wrong is a shard that a check has found missing or wrong.
+type Wrong struct {
+	Segment string `json:"segment"`
+	Shard   int    `json:"shard"`
+	Name    string `json:"operator"`
+	Reason  string `json:"reason"`
+}
+
 // Report is what one run of the program has said: the fields of its JSON lines that
 // scenarios look at, and the code it ended with.
 type Report struct {
@@ -68,6 +76,7 @@ type Report struct {
 	Margin  int `json:"margin"`
 
 	Listed []Listed      `json:"-"`
+	Wrong  []Wrong       `json:"-"`
 	Code   int           `json:"-"` // -1: ended by a signal
 	Said   string        `json:"-"` // what it wrote to standard error
 	Took   time.Duration `json:"-"`
@@ -190,6 +199,11 @@ func (r *Report) read(from io.Reader, status func(Status)) {
 			var s Listed
 			if json.Unmarshal(lines.Bytes(), &s) == nil {
 				r.Listed = append(r.Listed, s)
+			}
+		case "error":
+			var w Wrong
+			if json.Unmarshal(lines.Bytes(), &w) == nil && w.Segment != "" {
+				r.Wrong = append(r.Wrong, w)
 			}
 		default:
 			json.Unmarshal(lines.Bytes(), r) // fields of other kinds stay as they are

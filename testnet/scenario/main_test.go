@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"holdfast/internal/leaktest"
 	"holdfast/testnet"
@@ -16,7 +17,7 @@ import (
 
 // The flags of longer runs: go test ./testnet/scenario -long, or one figure alone.
 var (
-	long  = flag.Bool("long", false, "everything at full size: 200 killed clients, a file of 5 GiB, a soak of 10 minutes")
+	long  = flag.Bool("long", false, "everything at full size: 200 killed clients, a file of 5 GiB, a soak of 10 minutes, nodes held and networks split for a minute")
 	kills = flag.Int("kills", 0, "how often TestClientKilled kills its client; 0: 8, with -long 200")
 	seed  = flag.Uint64("seed", 0, "of what is random; 0: another one each time")
 )
@@ -81,6 +82,36 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// wait waits for a condition.
+func wait(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	p, tick := newPatience(), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		if !p.lasts() {
+			t.Fatalf("%s: not after %v", what, stall)
+		}
+		<-tick.C
+	}
+}
+
+// complete backs up the tree until nothing is missing: where a machine is too busy for
+// an answer in time, the same command completes it.
+func (w *World) complete(t testing.TB) Report {
+	t.Helper()
+	for p := newPatience(); ; {
+		r, err := w.Backup(context.Background(), nil)
+		must(t, err)
+		switch {
+		case r.Code == 0:
+			return r
+		case !r.Was(4, 20) || !p.lasts(int64(r.Durability.MinShards), int64(r.Acked)):
+			t.Fatalf("a complete backup: %v", r)
+		}
+		t.Logf("once more: %v", r)
 	}
 }
 

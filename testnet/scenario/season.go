@@ -26,6 +26,7 @@ func (s *soak) begin() {
 
 // endSeason mends what is broken, gives the members new keys where some have lost
 // theirs, and waits until every shard is there again: nobody does anything for that.
+// Then every member that there is has to take part in a backup.
 func (s *soak) endSeason(ctx context.Context) error {
 	for s.split || len(s.state) > 0 {
 		if err := s.mend(ctx); err != nil {
@@ -33,7 +34,7 @@ func (s *soak) endSeason(ctx context.Context) error {
 		}
 	}
 	if s.voters < soakNodes-s.done.Left {
-		r, err := s.Machine.Run(ctx, "vault", "change", "--renew", "--phrase-file", s.Kit)
+		r, _, err := s.repeat(ctx, func(r Report) bool { return !r.Was(20) }, "vault", "change", "--renew", "--phrase-file", s.Kit)
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,10 @@ func (s *soak) endSeason(ctx context.Context) error {
 	}
 	took, err := s.Whole(ctx)
 	s.note("every shard is there again, after %v", took.Round(100*time.Millisecond))
-	return err
+	if err != nil {
+		return err
+	}
+	return s.backupBy(ctx, s.voters)
 }
 
 // cut splits the network, if those who may be harmed are those who can be cut off and
@@ -88,32 +92,4 @@ func (s *soak) leave(ctx context.Context) error {
 		list[slices.Index(list, name)] = other
 	}
 	return nil
-}
-
-// wholeLimit is how long a network may take to repair what a season did to it.
-const wholeLimit = 2 * time.Minute
-
-// Whole waits until every shard of every segment is there by the word of its holder,
-// asked anew each time, and says how long that took.
-func (w *World) Whole(ctx context.Context) (time.Duration, error) {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, wholeLimit)
-	defer cancel()
-	last := Report{}
-	for {
-		r, err := w.Machine.Run(ctx, "status")
-		switch {
-		case err == nil && r.Code == 0 && r.Segments > 0 && r.Present == r.Shards:
-			return time.Since(began), nil
-		case ctx.Err() != nil:
-			return time.Since(began), fmt.Errorf("%w: %d of %d shards are there after %v; margin %d; %v", ErrBroken, last.Present, last.Shards, wholeLimit, last.Margin, last)
-		case err != nil:
-			return time.Since(began), err
-		}
-		last = r
-		select { // every question costs every node a little
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
 }

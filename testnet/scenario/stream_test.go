@@ -69,8 +69,7 @@ func (f *feed) write(p []byte) {
 // placed waits until so many bytes have been placed.
 func (f *feed) placed(n int64) {
 	f.t.Helper()
-	limit := time.After(time.Minute)
-	for {
+	for p := newPatience(); ; {
 		f.mu.Lock()
 		have, news := f.status.Placed, f.news
 		f.mu.Unlock()
@@ -79,10 +78,12 @@ func (f *feed) placed(n int64) {
 		}
 		select {
 		case <-news:
+		case <-time.After(breath):
 		case r := <-f.ends:
 			f.t.Fatalf("the backup has ended with %d of %d bytes placed: %v", have, n, r)
-		case <-limit:
-			f.t.Fatalf("%d of %d bytes were placed in a minute", have, n)
+		}
+		if !p.lasts(have) {
+			f.t.Fatalf("%d of %d bytes were placed, and for %v no more", have, n, stall)
 		}
 	}
 }
@@ -92,6 +93,23 @@ func (f *feed) end() Report {
 	f.t.Helper()
 	must(f.t, f.pipe.Close())
 	return <-f.ends
+}
+
+// completeStream backs up a stream until nothing of it is missing: see complete.
+func (w *World) completeStream(t *testing.T, data []byte) Report {
+	t.Helper()
+	for p := newPatience(); ; {
+		f := w.feed(t)
+		f.write(data)
+		r := f.end()
+		switch {
+		case r.Code == 0:
+			return r
+		case !r.Was(4, 20) || !p.lasts(int64(r.Durability.MinShards), int64(r.Acked)):
+			t.Fatalf("a complete backup: %v", r)
+		}
+		t.Logf("once more: %v", r)
+	}
 }
 
 // wantStream checks that a snapshot of a stream comes back.

@@ -38,18 +38,21 @@ type kept struct {
 
 // Config says what a world is like.
 type Config struct {
-	Dir     string // empty or absent
-	Network testnet.Config
-	Code    string   // of the vault, as 4/8; empty for what the operators give
-	Create  []string // more arguments of vault create
-	Seed    uint64   // of the tree
-	Copies  int      // acknowledged trees to keep a copy of; 0 for 12
+	Dir     string         // empty or absent
+	Network testnet.Config // of real processes; where it has a clock, in this one
+	Code    string         // of the vault, as 4/8; empty for what the operators give
+	Create  []string       // more arguments of vault create
+	Seed    uint64         // of the tree
+	Copies  int            // acknowledged trees to keep a copy of; 0 for 12
+
+	// Before is called when the network is up, and there is no vault yet; may be nil.
+	Before func(ctx context.Context, n *testnet.Network) error
 }
 
 const vaultName = "shop"
 
-// NewWorld starts a network of real processes in the folder, and makes a vault and a
-// tree. The caller calls Close.
+// NewWorld starts a network in the folder, and makes a vault and a tree. The caller
+// calls Close.
 func NewWorld(ctx context.Context, c Config) (*World, error) {
 	w := &World{dir: c.Dir, most: c.Copies, Kit: filepath.Join(c.Dir, "kit")}
 	if w.most == 0 {
@@ -60,11 +63,21 @@ func NewWorld(ctx context.Context, c Config) (*World, error) {
 	if w.Tree, err = NewTree(filepath.Join(c.Dir, "tree"), c.Seed); err != nil {
 		return nil, err
 	}
-	if w.Net, err = testnet.Up(ctx, c.Network); err != nil {
+	up := testnet.Up
+	if c.Network.Clock != nil {
+		up = testnet.InProcess
+	}
+	if w.Net, err = up(ctx, c.Network); err != nil {
 		return nil, err
 	}
 	w.Machine = Machine{Program: c.Network.Program, Dir: filepath.Join(c.Dir, "machine")}
-	if err := w.create(ctx, c); err != nil {
+	if c.Before != nil {
+		err = c.Before(ctx, w.Net)
+	}
+	if err == nil {
+		err = w.create(ctx, c)
+	}
+	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
@@ -210,7 +223,8 @@ func (w *World) fetch(ctx context.Context, id string) (target string, err error)
 }
 
 func (w *World) fetchInto(ctx context.Context, id, target string, during func(*Running) error) error {
-	run, err := w.Machine.Start(ctx, Call{Args: []string{"restore", id, "--target", target}})
+	args := []string{"restore", id, "--target", target}
+	run, err := w.Machine.Start(ctx, Call{Args: args})
 	if err != nil {
 		return err
 	}
@@ -222,10 +236,13 @@ func (w *World) fetchInto(ctx context.Context, id, target string, during func(*R
 	if err := errors.Join(failed, err); err != nil {
 		return err
 	}
-	if r.Code != 0 {
-		return fmt.Errorf("%w: restore of %.8s: %v", ErrBroken, id, r)
+	if r.Was(20, 21) { // out of reach for a moment, as nodes of a busy machine are: the same command goes on
+		r, _, err = w.repeat(ctx, func(r Report) bool { return !r.Was(20, 21) }, args...)
 	}
-	return nil
+	if err == nil && r.Code != 0 {
+		err = fmt.Errorf("%w: restore of %.8s: %v", ErrBroken, id, r)
+	}
+	return err
 }
 
 // Restore brings back the i-th acknowledged snapshot and compares it with the copy.
