@@ -95,6 +95,10 @@ func CheckHolder(ch Charter, c NodeCertificate, now time.Time) error {
 	case !ch.Admits(c.Operator):
 		return fmt.Errorf("%w: operator %s", ErrHolder, c.Operator)
 	}
+	// SPEC: a member's node holds for its own operator alone
+	if m, ok := ch.MemberByNode(c.Node); ok && m.Operator != c.Operator {
+		return fmt.Errorf("%w: node %s is that of operator %s", ErrHolder, c.Node, m.Operator)
+	}
 	return c.ValidAt(now)
 }
 

@@ -28,8 +28,14 @@ func TestPlacementRefusals(t *testing.T) {
 		"receipt about another": {func(l *ledger.Placement) {
 			l.Receipt = sign(func(r *ledger.Receipt) { r.Node = stranger.Node.Public() })
 		}, ledger.ErrReceipt},
-		"receipt of a commit":        {func(l *ledger.Placement) { l.Receipt = sign(func(r *ledger.Receipt) { r.Nonce[0] = 1 }) }, ledger.ErrReceipt},
-		"operator not admitted":      {func(l *ledger.Placement) { *l = byStranger(w, stranger) }, ledger.ErrHolder},
+		"receipt of a commit":   {func(l *ledger.Placement) { l.Receipt = sign(func(r *ledger.Receipt) { r.Nonce[0] = 1 }) }, ledger.ErrReceipt},
+		"operator not admitted": {func(l *ledger.Placement) { *l = byStranger(w, stranger) }, ledger.ErrHolder},
+		"another member's node": {func(l *ledger.Placement) {
+			thief := w.vault.Members[2]
+			thief.Node = m.Node // whom he certifies as his own, with a vote key that he has
+			thief.Certificate = must(ledger.SignNodeCertificate(thief.Operator, thief.Describe()))
+			*l = byStranger(w, thief)
+		}, ledger.ErrHolder},
 		"certificate out of date":    {func(l *ledger.Placement) { l.Receipt = sign(func(r *ledger.Receipt) { r.Time = 0 }) }, ledger.ErrExpired},
 		"certificate that is forged": {func(l *ledger.Placement) { l.Cert.Signature[0] ^= 1 }, ident.ErrSignature},
 	} {
