@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"holdfast/internal/ident"
 )
@@ -18,6 +19,7 @@ type step struct {
 	charter Charter
 	starts  []LaneStart // sorted by lane
 	base    int         // the step whose members Lowers counts from
+	since   time.Time   // of the link's certificate
 	link    Link        // with body and acks
 }
 
@@ -49,7 +51,7 @@ func ParseChain(first ident.Signed, successors []Link) (Chain, error) {
 // protection had waited long enough, those who voted for it have judged.
 func (c Chain) Append(l Link) (Chain, error) {
 	now := c.last()
-	e, _, err := l.Verify(now.charter)
+	e, cert, err := l.Verify(now.charter)
 	if err != nil {
 		return Chain{}, err
 	}
@@ -69,7 +71,7 @@ func (c Chain) Append(l Link) (Chain, error) {
 	if err := c.CheckSuccession(s); err != nil {
 		return Chain{}, err
 	}
-	next := step{signed: s.Signed, charter: s.Charter, starts: s.Starts, base: now.base, link: l}
+	next := step{signed: s.Signed, charter: s.Charter, starts: s.Starts, base: now.base, since: cert.Time(), link: l}
 	if s.Waited {
 		next.base = len(c.steps)
 	}
@@ -233,4 +235,21 @@ func (c Chain) VerifyPlacement(l Placement) (Receipt, NodeCertificate, error) {
 		return Receipt{}, NodeCertificate{}, fmt.Errorf("%w: %s", ErrCharter, r.Charter)
 	}
 	return l.Verify(ch)
+}
+
+// CheckLate decides whether a later receipt that another member keeps may count. Who is
+// admitted no more could go on to sign that he holds shards, in the name of the charter
+// that admitted him.
+//
+// SPEC: A receipt under a charter that has a successor is older than that one's
+// certificate, or an hour younger at most: its holder had not heard of it.
+func (c Chain) CheckLate(r Receipt) error {
+	i := c.find(r.Charter)
+	if i < 0 {
+		return fmt.Errorf("%w: %s", ErrCharter, r.Charter)
+	}
+	if i+1 < len(c.steps) && Time(r.Time).After(c.steps[i+1].since.Add(LateReceipt)) {
+		return fmt.Errorf("%w: it was given after its charter's time", ErrReceipt)
+	}
+	return nil
 }

@@ -80,6 +80,8 @@ const (
 	LeastLeft = 48 * time.Hour
 	// LeastCooling is the shortest cooling-off outside test networks.
 	LeastCooling = 72 * time.Hour
+	// LateReceipt is how long after a charter was certified a holder may not have heard of it.
+	LateReceipt = time.Hour
 	// ClockSkew is how far ahead of a reader's clock an issuer's may be.
 	ClockSkew = 10 * time.Minute
 )

@@ -39,6 +39,9 @@ const (
 	MaxLinks = 1024
 	// MaxLinkBytes is how long they are together, if there is more than one.
 	MaxLinkBytes = 4 << 20
+	// MaxNodes is how many nodes of one operator get to hold shards of a vault, over all
+	// of its years.
+	MaxNodes = 1024
 	// MaxLater is how many shards one later placement names.
 	MaxLater = 4096
 )

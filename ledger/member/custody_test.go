@@ -1,8 +1,11 @@
 package member_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -376,5 +379,102 @@ func TestCustodyOfASegmentTwice(t *testing.T) {
 	c.agrees()
 	if n := must(c.stores[3].Custody(c.id())).Len(); n != 3 {
 		t.Errorf("%d segments, not one of each entry", n)
+	}
+}
+
+// Who is admitted no more claims nothing in the name of a charter that has a successor;
+// what was given in its time is taken, by a member that was away too.
+func TestReceiptsAfterTheirCharter(t *testing.T) {
+	t.Parallel()
+	c := newCourt(t)
+	one := c.lane.Finish(spare(c.lane, "one", 2))
+	c.run(c.lane, one)
+	first := c.vault.Charter
+	c.wait(day)
+	c.succeed(c.renewal(0, 1, 2, 3), false, 0, 1, 2, 3)
+	certified := c.now()
+	c.wait(7 * day)
+	take := func(after time.Duration, index int) error {
+		m, when := c.vault.Members[3], ledger.Millis(certified.Add(after))
+		receipt := must(ledger.SignReceipt(m.Vote, ledger.Receipt{
+			Vault: c.id(), Charter: first.CID(), Device: ledgertest.Key("laptop").Public(), Node: m.Node.Public(),
+			Shards: []ledger.ReceiptShard{shard(one, 0, index)}, Time: when, Until: when + 8*24*3600*1000,
+		}))
+		return c.stores[0].AdoptPlacement(c.id(), ledger.Placement{V: 1, Receipt: receipt, Cert: m.Certificate})
+	}
+	mustNot(t, take(-time.Hour, 0))
+	mustNot(t, take(time.Hour, 1))
+	wantErr(t, take(time.Hour+time.Second, 2), ledger.ErrReceipt)
+	wantErr(t, take(7*day, 3), ledger.ErrReceipt)
+	c.agrees()
+}
+
+// A member whose clock is behind takes nothing for worthless that only seems to be from
+// the future: who pulls it asks for it again.
+func TestMovesWhileTheClockIsInDoubt(t *testing.T) {
+	t.Parallel()
+	c := newCourt(t)
+	one := c.lane.Finish(spare(c.lane, "one", 1))
+	c.run(c.lane, one)
+	l := ledger.Placement{V: 1, Receipt: c.moved(3, time.Hour, shard(one, 0, 0)), Cert: c.vault.Members[3].Certificate}
+	wantErr(t, c.stores[0].AdoptPlacement(c.id(), l), ledger.ErrReceipt)
+	c.doubt = errors.New("an hour off")
+	err := c.stores[0].AdoptPlacement(c.id(), l)
+	if wantErr(t, err, ledger.ErrClockDoubt); errors.Is(err, ledger.ErrReceipt) {
+		t.Error(err)
+	}
+	c.doubt = nil
+	c.wait(time.Hour)
+	mustNot(t, c.stores[0].AdoptPlacement(c.id(), l))
+}
+
+// A receipt that counts for no shard any more is not written down, however often a member
+// hands it on.
+func TestWornOutReceiptsCostNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 4)
+	lane := w.device("laptop")
+	one := lane.Finish(spare(lane, "one", 1))
+	w.run(lane, one)
+	old, now := w.moved(3, 0, shard(one, 0, 0)), w.moved(3, time.Minute, shard(one, 0, 0))
+	cert := w.vault.Members[3].Certificate
+	mustNot(t, w.stores[0].AddPlacement(w.id(), now, cert))
+	folder, past := filepath.Join(w.dirs[0], w.id().Hex(), "placement"), ledgertest.Start().AddDate(-1, 0, 0)
+	mustNot(t, os.Chtimes(folder, past, past))
+	for range 3 {
+		mustNot(t, w.stores[0].AddPlacement(w.id(), old, cert))
+	}
+	if at := must(os.Stat(folder)).ModTime(); !at.Equal(past) {
+		t.Errorf("a file was written at %s", at)
+	}
+}
+
+// Whoever asks for placements while newer ones come never hears that something is damaged.
+func TestPlacementsWhileNewerOnesCome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 4)
+	lane := w.device("laptop")
+	one := lane.Finish(spare(lane, "one", 1))
+	w.run(lane, one)
+	done := make(chan error, 1)
+	go func() {
+		for i := range 60 {
+			if err := w.stores[0].AddPlacement(w.id(), w.moved(3, time.Duration(i)*time.Second, shard(one, 0, 0)), w.vault.Members[3].Certificate); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for {
+		if _, err := w.stores[0].Placements(w.id(), namesOf(one)[0]); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-done:
+			mustNot(t, err)
+			return
+		default:
+		}
 	}
 }

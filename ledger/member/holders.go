@@ -2,6 +2,7 @@ package member
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"holdfast/internal/ident"
@@ -23,7 +24,9 @@ const holderVersion = 1
 
 // holder returns the number of a certified node, a new one for a node that is new. The
 // zone is that of the certificate with the highest serial. A certificate that could not be
-// read, and any after custody.MaxHolders of them, is nowhere.
+// read is nowhere, and so is a new node where MaxNodes of its operator, or
+// custody.MaxHolders in all, have a number: one operator cannot use up the numbers by
+// certifying keys.
 func (x index) holder(c ledger.NodeCertificate) (uint16, error) {
 	if c.Node.IsZero() {
 		return nowhere, nil
@@ -42,7 +45,11 @@ func (x index) holder(c ledger.NodeCertificate) (uint16, error) {
 		return number, x.putHolder(number, rec)
 	}
 	b := x.bucket(holdersBucket)
-	if b.Sequence() >= custody.MaxHolders {
+	nodes, err := x.nodesOf(c.Operator)
+	if err != nil {
+		return 0, err
+	}
+	if b.Sequence() >= custody.MaxHolders || nodes >= MaxNodes {
 		return nowhere, nil
 	}
 	next, err := b.NextSequence()
@@ -50,10 +57,23 @@ func (x index) holder(c ledger.NodeCertificate) (uint16, error) {
 		return 0, err
 	}
 	number := uint16(next - 1)
-	if err := b.Put(name, binary.BigEndian.AppendUint16(nil, number)); err != nil {
+	err = errors.Join(b.Put(name, binary.BigEndian.AppendUint16(nil, number)), b.Put(c.Operator.Bytes(), binary.BigEndian.AppendUint16(nil, nodes+1)))
+	if err != nil {
 		return 0, err
 	}
 	return number, x.putHolder(number, rec)
+}
+
+// nodesOf returns how many nodes of an operator have a number.
+func (x index) nodesOf(operator ident.PublicKey) (uint16, error) {
+	p := x.get(holdersBucket, operator.Bytes())
+	switch len(p) {
+	case 0:
+		return 0, nil
+	case 2:
+		return binary.BigEndian.Uint16(p), nil
+	}
+	return 0, fmt.Errorf("read number of nodes of operator %s: %w", operator, ErrCorrupt)
 }
 
 func (x index) putHolder(number uint16, rec holderRecord) error {

@@ -38,7 +38,7 @@ const (
 	movesBucket      = "moves"      // sequence -> receipt CID
 	pulledBucket     = "pulled"     // operator -> cursor of his moves
 	tablesBucket     = "tables"     // entry CID -> who holds the segments that it brings, see table.go
-	holdersBucket    = "holders"    // number -> holder; node and operator -> number
+	holdersBucket    = "holders"    // number -> holder; node and operator -> number; operator -> number of nodes
 	contestedBucket  = "contested"  // segment CID that more than one entry has brought
 	heldBucket       = "held"       // entry CID -> body, while it is in no file
 	unsettledBucket  = "unsettled"  // entry CID, certified and not among the files yet

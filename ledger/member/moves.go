@@ -57,13 +57,16 @@ func (v *vault) movesStore() (name [8]byte, err error) {
 }
 
 // readMoves reads the receipts of a page, as many as fit, and returns which number comes
-// behind them. One that is damaged is left out: other members tell it.
+// behind them. One that is damaged is left out: other members tell it. So is one that was
+// replaced meanwhile: the newer one comes behind.
 func (v *vault) readMoves(list []move) (out []ledger.Placement, next int64) {
 	total := 0
 	for _, m := range list {
-		l, _, _, err := v.dirs.readPlacement(m.receipt, v.chain())
+		l, counts, err := v.keptPlacement(m.receipt)
 		if err != nil {
 			v.store.cfg.Log.Warn("placement is not told", "vault", v.id, "receipt", m.receipt, "error", err)
+		}
+		if !counts {
 			next = m.seq + 1
 			continue
 		}

@@ -41,7 +41,8 @@ func (s *Store) AddPlacement(vault ident.CID, receipt, cert ident.Signed) error 
 
 // AdoptPlacement is AddPlacement for one that another member keeps: how a member that was
 // away comes to know who holds what. It may be of a charter before the one in force, and
-// its promise may be over: a holder keeps certified shards for longer than that.
+// its promise may be over: a holder keeps certified shards for longer than that. While this
+// member doubts its clock, what seems to be from the future is ledger.ErrClockDoubt.
 func (s *Store) AdoptPlacement(vault ident.CID, l ledger.Placement) error {
 	v, err := s.vault(vault)
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *Store) AdoptPlacement(vault ident.CID, l ledger.Placement) error {
 	}
 	r, c, err := v.chain().VerifyPlacement(l)
 	if err == nil {
-		err = r.CheckTime(s.cfg.Now())
+		err = v.checkAdopted(r)
 	}
 	if err == nil {
 		err = v.addPlacement(l, r, c)
@@ -60,6 +61,18 @@ func (s *Store) AdoptPlacement(vault ident.CID, l ledger.Placement) error {
 	return nil
 }
 
+// checkAdopted judges the time of a receipt that another member keeps.
+func (v *vault) checkAdopted(r ledger.Receipt) error {
+	if err := v.chain().CheckLate(r); err != nil {
+		return err
+	}
+	err := r.CheckTime(v.store.cfg.Now())
+	if doubt := v.store.cfg.Doubt(); err != nil && doubt != nil {
+		return fmt.Errorf("%w: %w", ledger.ErrClockDoubt, doubt)
+	}
+	return err
+}
+
 func (v *vault) addPlacement(l ledger.Placement, r ledger.Receipt, c ledger.NodeCertificate) error {
 	if len(r.Shards) > MaxLater {
 		return fmt.Errorf("%w: %d shards", ledger.ErrTooLarge, len(r.Shards))
@@ -67,12 +80,15 @@ func (v *vault) addPlacement(l ledger.Placement, r ledger.Receipt, c ledger.Node
 	v.placing.Lock()
 	defer v.placing.Unlock()
 	id := l.Receipt.CID()
-	known := false
+	counts := false
 	err := v.read(func(x index) error {
-		known = x.get(receiptsBucket, id.Bytes()) != nil
-		return x.checkShards(r)
+		err := x.checkShards(r)
+		if err == nil && x.get(receiptsBucket, id.Bytes()) == nil {
+			counts, err = x.counts(ledger.Placing{Time: r.Time, Receipt: id}, r, c)
+		}
+		return err
 	})
-	if err != nil || known {
+	if err != nil || !counts {
 		return err
 	}
 	p, err := l.Encode()
@@ -138,6 +154,21 @@ func parsePlacing(p []byte) (ledger.Placing, error) {
 	return ledger.Placing{Time: int64(binary.BigEndian.Uint64(p)), Receipt: id}, err
 }
 
+// counts reports whether a receipt is its operator's newest for any of its shards.
+func (x index) counts(this ledger.Placing, r ledger.Receipt, c ledger.NodeCertificate) (bool, error) {
+	for _, s := range r.Shards {
+		p := x.get(placementsBucket, placementKey(s.Segment, s.Index, c.Operator))
+		if p == nil {
+			return true, nil
+		}
+		was, err := parsePlacing(p)
+		if err != nil || this.Newer(was) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // place keeps a receipt for every shard for which it is its operator's newest, and
 // returns the receipts that are kept for none any more, which may be this one.
 func (x index) place(id ident.CID, r ledger.Receipt, c ledger.NodeCertificate) (gone []ident.CID, err error) {
@@ -200,13 +231,33 @@ func (s *Store) Placements(vault, segment ident.CID) ([]ledger.Placement, error)
 	slices.SortFunc(receipts, ident.CID.Compare)
 	var out []ledger.Placement
 	for _, id := range slices.Compact(receipts) {
-		l, _, _, err := v.dirs.readPlacement(id, v.chain())
+		l, counts, err := v.keptPlacement(id)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, l)
+		if counts {
+			out = append(out, l)
+		}
 	}
 	return out, nil
+}
+
+// keptPlacement reads a later placement that counted a moment ago; false if a newer one
+// has taken its place since, and its file with it.
+func (v *vault) keptPlacement(id ident.CID) (ledger.Placement, bool, error) {
+	l, _, _, failed := v.dirs.readPlacement(id, v.chain())
+	if failed == nil {
+		return l, true, nil
+	}
+	counts := false
+	err := v.read(func(x index) error {
+		counts = x.get(receiptsBucket, id.Bytes()) != nil
+		return nil
+	})
+	if err == nil && counts {
+		err = failed
+	}
+	return ledger.Placement{}, false, err
 }
 
 // readPlacement reads a later placement and verifies all that is in it.
