@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"holdfast/internal/ident"
+	"holdfast/ledger"
 )
 
 // addIllCoded remembers durably that a segment is ill-coded, and whose lane brought it.
@@ -32,13 +33,23 @@ func (b *book) illCoded(vault ident.CID) (map[ident.CID]bool, error) {
 	return all, err
 }
 
+// maxIllCoded is how many ill-coded segments are listed: a device can make any number.
+const maxIllCoded = 1000
+
 // illCoded lists the segments of all vaults that are ill-coded, as far as that can be
-// read.
+// read, the first ones if there are many. One that was released is nobody's concern any
+// more.
 func (p *parts) illCoded() (all []IllCodedStatus) {
 	for _, vault := range p.member.All() {
 		lanes, _ := p.book.illCodedBy(vault)
 		for _, s := range slices.SortedFunc(maps.Keys(lanes), ident.CID.Compare) {
-			all = append(all, IllCodedStatus{vault.String(), s.String(), lanes[s].String()})
+			in, err := p.member.Introduced(vault, s)
+			if err != nil || in.State != ledger.SegmentCertified {
+				continue
+			}
+			if all = append(all, IllCodedStatus{vault.String(), s.String(), lanes[s].String()}); len(all) == maxIllCoded {
+				return all
+			}
 		}
 	}
 	return all

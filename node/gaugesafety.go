@@ -71,7 +71,7 @@ func repairGauges() []gauge {
 		counted("holdfast_repair_bytes_total", "Bytes read and written for that.", func(s Status) int64 { return s.Repair.Bytes }),
 		counted("holdfast_repair_failed_total", "Times that the repair of a segment was put off.", func(s Status) int64 { return s.Repair.Failed }),
 		counted("holdfast_shards_moved_away_total", "Shards that this node let go of because others hold them now.", func(s Status) int64 { return s.Repair.Dropped }),
-		plain("holdfast_repair_ill_coded_segments", "Segments that their writer has coded wrongly; nothing is done about them.", func(s Status) float64 { return float64(len(s.IllCoded)) }),
+		plain("holdfast_repair_ill_coded_segments", "Segments that their writer has coded wrongly, 1000 at most; they are not rebuilt.", func(s Status) float64 { return float64(len(s.IllCoded)) }),
 	}
 }
 

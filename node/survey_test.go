@@ -254,6 +254,8 @@ func TestWhatIsLeftAlone(t *testing.T) {
 		t.Error("it is left alone for ever")
 	}
 	w.report(repair.Result{Job: job, Err: fmt.Errorf("row 3: %w", repair.ErrIllCoded)})
+	gone := segmentOf{at.vault, ident.SumDagCBOR([]byte("released"))} // it is in no entry any more
+	must(t, b.parts().book.addIllCoded(gone, ledgertest.Key("device").Public()))
 	ill := b.parts().illCoded()
 	if len(ill) != 1 || ill[0].Segment != at.segment.String() || ill[0].Lane != ledgertest.Key("device").Public().String() {
 		t.Errorf("ill-coded: %+v", ill)

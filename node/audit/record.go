@@ -25,35 +25,6 @@ type record struct {
 	Mute      mute  `cbor:"mute"`      // how long it has answered, and proved nothing
 }
 
-// mute is how long a holder has answered and said of no group that was drawn whether it
-// has it: it has refused, or failed, all of them. That is no serving. Times are in
-// milliseconds, 0 for never.
-type mute struct {
-	Since int64 `cbor:"since"` // the first such round
-	Last  int64 `cbor:"last"`  // the last one
-	For   int64 `cbor:"for"`   // in which that was seen
-}
-
-// heard takes a round in. Rounds in which nothing was drawn say nothing.
-func (m *mute) heard(s said, now int64, within time.Duration) {
-	switch {
-	case s == something:
-		*m = mute{}
-	case s == nothing && m.Since == 0:
-		*m = mute{Since: now, Last: now}
-	case s == nothing:
-		m.For, m.Last = m.For+between(m.Last, now, within), now
-	}
-}
-
-// state is how such a holder is.
-func (m mute) state(repairAfter time.Duration) ledger.HolderState {
-	if m.For >= repairAfter.Milliseconds() {
-		return ledger.HolderGone
-	}
-	return ledger.HolderSuspect
-}
-
 func newRecord() record { return record{Score: million} }
 
 // passed counts groups that were proved.

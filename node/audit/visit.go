@@ -66,26 +66,6 @@ func (w *visit) run(ctx context.Context, b *Board) {
 	}
 }
 
-// said is what a holder has said of the groups that were drawn.
-type said int
-
-const (
-	unasked   said = iota // nothing was drawn, or no request went out
-	something             // of one of them at least, good or bad
-	nothing               // of none, although it answers
-)
-
-// saying judges a holder's answers by now.
-func (w *visit) saying() said {
-	switch {
-	case w.passed > 0 || len(w.denied)+len(w.lied) > 0:
-		return something
-	case w.asked && w.contact == Served && len(w.silent)+len(w.excused) > 0:
-		return nothing
-	}
-	return unasked
-}
-
 // challenge asks for groups, as many at once as one request takes.
 func (w *visit) challenge(ctx context.Context, peer Peer, picks []pick) {
 	for len(picks) > 0 {
