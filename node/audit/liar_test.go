@@ -90,12 +90,15 @@ func TestNotAsked(t *testing.T) {
 	w := newWorld(t, 4, 1, 40, 1<<20)
 	w.pass(48 * time.Hour)
 	h, m := w.holders[3], w.members[0]
-	before := w.of(m, h)
+	before, began := w.of(m, h), w.now
 	h.unasked = true
 	w.pass(3 * 24 * time.Hour)
 	got := w.of(m, h)
 	if got.State != ledger.HolderOK || got.Missing != 0 || got.Timeouts != 0 || got.Passed != before.Passed || anyDoubts(w, h) {
 		t.Errorf("%+v", got)
+	}
+	if got.Proof.After(began) {
+		t.Errorf("proof of %v, and nothing was asked since %v", got.Proof, began)
 	}
 }
 

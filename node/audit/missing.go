@@ -370,7 +370,7 @@ func (b *Board) tell(w *visit, lies int64) {
 	switch {
 	case w.contact != Served:
 		v.Timeouts++
-	case len(w.silent)+len(w.excused) == 0:
+	case len(w.silent)+len(w.excused) == 0 && !w.withheld:
 		v.Round = ledger.Millis(now)
 	}
 	if w.compared > 0 {

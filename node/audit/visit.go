@@ -25,11 +25,11 @@ type visit struct {
 	inventoried int64 // when there was one last, ms
 
 	contact  Contact
-	asked    bool  // a request went out
-	failures int   // requests without an answer
-	news     bool  // a shard that was drawn is not there, by the holder's own word
-	spoke    said  // of what was drawn
-	issued   int64 // groups that were asked for
+	asked    bool // a request went out
+	withheld bool // one did not, because of this node's own limits
+	failures int  // requests without an answer
+	news     bool // a shard that was drawn is not there, by the holder's own word
+	spoke    said // of what was drawn
 	passed   int64
 	proved   []custody.Shard
 	denied   []custody.Shard // by its own word, missing or bad
@@ -93,6 +93,7 @@ func (w *visit) request(ctx context.Context, peer Peer, picks []pick) {
 	}
 	outcomes, err := w.audit(ctx, peer, challenges)
 	if errors.Is(err, ErrNotAsked) {
+		w.withheld = true
 		return
 	}
 	w.answered(err)
@@ -111,7 +112,6 @@ func (w *visit) request(ctx context.Context, peer Peer, picks []pick) {
 func (w *visit) audit(ctx context.Context, peer Peer, challenges []shardrpc.Challenge) ([]shardrpc.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.auditor.Patience)
 	defer cancel()
-	w.issued += int64(len(challenges))
 	return peer.Audit(ctx, challenges)
 }
 
