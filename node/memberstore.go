@@ -243,22 +243,38 @@ func (l *ledgers) AddPlacement(ctx context.Context, vault ident.CID, pl ledgerrp
 	})
 }
 
-// promised forgets that a holder was found not to have shards for which it has given a
-// receipt since: audits ask for them again.
+// promised tells the board that a holder has given a receipt for shards: audits ask for
+// them again.
 func (p *parts) promised(vault ident.CID, pl ledgerrpc.Placement) error {
-	chain, err := p.member.Chain(vault)
+	r, shards, err := p.named(vault, pl)
 	if err != nil {
 		return err
-	}
-	r, _, err := chain.VerifyPlacement(ledger.Placement{V: 1, Receipt: pl.Receipt, Cert: pl.Certificate})
-	if err != nil {
-		return err
-	}
-	shards := make([]custody.Shard, len(r.Shards))
-	for i, s := range r.Shards {
-		shards[i] = custody.Shard{Segment: s.Segment, Index: int(s.Index)}
 	}
 	return p.board.Promised(vault, r.Node, ledger.Time(r.Time), shards...)
+}
+
+// proved tells the board that a holder has proved to this node what a receipt names.
+func (p *parts) proved(vault ident.CID, pl ledgerrpc.Placement) error {
+	r, shards, err := p.named(vault, pl)
+	if err != nil {
+		return err
+	}
+	return p.board.Found(vault, r.Node, shards...)
+}
+
+// named verifies a placement, and returns the shards that its receipt names.
+func (p *parts) named(vault ident.CID, pl ledgerrpc.Placement) (r ledger.Receipt, shards []custody.Shard, err error) {
+	chain, err := p.member.Chain(vault)
+	if err != nil {
+		return r, nil, err
+	}
+	if r, _, err = chain.VerifyPlacement(ledger.Placement{V: 1, Receipt: pl.Receipt, Cert: pl.Certificate}); err != nil {
+		return r, nil, err
+	}
+	for _, s := range r.Shards {
+		shards = append(shards, custody.Shard{Segment: s.Segment, Index: int(s.Index)})
+	}
+	return r, shards, nil
 }
 
 // Placements implements ledgerrpc.Placer.

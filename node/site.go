@@ -93,7 +93,12 @@ func (v *site) Certificate(_ context.Context, node ident.PublicKey) (ident.Signe
 // the others learn of it by themselves, whatever becomes of this steward.
 func (v *site) AddPlacement(ctx context.Context, p ledger.Placement) (have, could int, err error) {
 	pl := ledgerrpc.Placement{Receipt: p.Receipt, Certificate: p.Cert}
-	if err := v.ledgers.AddPlacement(ctx, v.chain.ID(), pl); err != nil {
+	err = v.ledgers.AddPlacement(ctx, v.chain.ID(), pl)
+	if err == nil {
+		// The crew has had every row of it proved.
+		err = v.volume.use(ctx, func(p *parts) error { return p.proved(v.chain.ID(), pl) })
+	}
+	if err != nil {
 		return 0, v.alive, err
 	}
 	var others []ledger.Member

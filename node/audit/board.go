@@ -50,7 +50,7 @@ var (
 	bucketNodes   = []byte("nodes")   // node -> reach
 	bucketHolders = []byte("holders") // vault, node -> record
 	bucketDoubts  = []byte("doubts")  // vault, node, shard -> doubt
-	bucketMissing = []byte("missing") // vault, node, shard -> since when, ms
+	bucketMissing = []byte("missing") // vault, node, shard -> absence
 )
 
 // OpenBoard opens the board at path. A damaged one is put aside for an empty one.
@@ -122,7 +122,9 @@ func (b *Board) recount(tx *bbolt.Tx) error {
 			fresh := newRecord()
 			b.holders[e.at] = &fresh
 		}
-		b.holders[e.at].Missing++
+		if a, ok := parseAbsence(e.value); ok && !a.promised() {
+			b.holders[e.at].Missing++
+		}
 		return nil
 	})
 }

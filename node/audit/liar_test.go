@@ -157,3 +157,47 @@ func TestOneVolumeIsAway(t *testing.T) {
 		t.Errorf("afterwards: %+v", got)
 	}
 }
+
+// A receipt is believed once: who is found without the shard again after it has to prove
+// it, whatever else he signs. Who proves it has a clean slate.
+func TestPromisesOfALiar(t *testing.T) {
+	w := newWorld(t, 4, 1, 40, 1<<20)
+	w.rounds(2)
+	h, m := w.holders[3], w.members[0]
+	lost := h.any(2)
+	h.lose(lost...)
+	promise := func() {
+		t.Helper()
+		w.now = w.now.Add(time.Minute)
+		must(t, m.board.Promised(w.vault.ID, h.key.Public(), w.now, lost...))
+	}
+	want := func(missing int) {
+		t.Helper()
+		if got := w.of(m, h); len(m.missing(w, h)) != missing || got.Missing != int64(missing) {
+			t.Fatalf("%v are missing, %d by count, not %d", m.missing(w, h), got.Missing, missing)
+		}
+	}
+	w.pass(28 * time.Hour)
+	want(2)
+	must(t, m.board.Promised(w.vault.ID, h.key.Public(), w.now.Add(-20*24*time.Hour), lost...)) // an old receipt
+	want(2)
+	promise()
+	want(0)
+	must(t, m.board.Close())
+	m.open(w)
+	want(0)
+	w.pass(6 * time.Hour)
+	want(2)
+	promise()
+	want(2)
+	for _, s := range lost {
+		h.shards[s] = 1 << 20
+	}
+	w.pass(2 * time.Hour)
+	want(0)
+	h.lose(lost...)
+	w.pass(28 * time.Hour)
+	want(2)
+	promise()
+	want(0)
+}

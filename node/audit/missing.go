@@ -106,7 +106,8 @@ func (b *Board) rows(at place, shards []custody.Shard, f func(tx *bbolt.Tx, key 
 
 func (b *Board) doubtOne(tx *bbolt.Tx, key []byte, from source, now int64) (missing int64, err error) {
 	doubts, found := tx.Bucket(bucketDoubts), tx.Bucket(bucketMissing)
-	if found.Get(key) != nil {
+	before, known := parseAbsence(found.Get(key))
+	if known && !before.promised() {
 		return 0, nil
 	}
 	d := doubt{First: now}
@@ -115,7 +116,7 @@ func (b *Board) doubtOne(tx *bbolt.Tx, key []byte, from source, now int64) (miss
 			return 0, err
 		}
 		if d.settles(from, now, b.rules) {
-			return 1, errors.Join(doubts.Delete(key), found.Put(key, binary.BigEndian.AppendUint64(nil, uint64(now))))
+			return 1, errors.Join(doubts.Delete(key), found.Put(key, before.again(now).encode()))
 		}
 		if now-d.Last < b.rules.Every.Milliseconds()/2 && d.Sources&from != 0 {
 			return 0, nil // the same word once more
@@ -159,12 +160,13 @@ func (b *Board) Lost(vault ident.CID, node ident.PublicKey, shards ...custody.Sh
 
 // lost returns how many of the shards were not known to be missing.
 func (b *Board) lost(at place, shards []custody.Shard) (added int64, err error) {
-	now := binary.BigEndian.AppendUint64(nil, uint64(ledger.Millis(b.rules.Now())))
+	now := ledger.Millis(b.rules.Now())
 	added, err = b.rows(at, shards, func(tx *bbolt.Tx, key []byte) (int64, error) {
-		if tx.Bucket(bucketMissing).Get(key) != nil {
+		before, known := parseAbsence(tx.Bucket(bucketMissing).Get(key))
+		if known && !before.promised() {
 			return 0, nil
 		}
-		return 1, errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Put(key, now))
+		return 1, errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Put(key, before.again(now).encode()))
 	})
 	b.count(at, added, added)
 	return added, err
@@ -173,7 +175,8 @@ func (b *Board) lost(at place, shards []custody.Shard) (added int64, err error) 
 // knows reports whether a shard is known to be missing.
 func (b *Board) knows(at place, s custody.Shard) (known bool) {
 	_ = b.db.View(func(tx *bbolt.Tx) error {
-		known = tx.Bucket(bucketMissing).Get(append(at.key(), shardKey(s)...)) != nil
+		a, there := parseAbsence(tx.Bucket(bucketMissing).Get(append(at.key(), shardKey(s)...)))
+		known = there && !a.promised()
 		return nil
 	})
 	return known
@@ -190,7 +193,7 @@ func (b *Board) Found(vault ident.CID, node ident.PublicKey, shards ...custody.S
 
 // forgetRow returns 1 if the shard was missing.
 func forgetRow(tx *bbolt.Tx, key []byte) (found int64, err error) {
-	if tx.Bucket(bucketMissing).Get(key) != nil {
+	if a, known := parseAbsence(tx.Bucket(bucketMissing).Get(key)); known && !a.promised() {
 		found = 1
 	}
 	return found, errors.Join(tx.Bucket(bucketDoubts).Delete(key), tx.Bucket(bucketMissing).Delete(key))
@@ -223,7 +226,8 @@ func (b *Board) update(f func(tx *bbolt.Tx) error) error {
 func (b *Board) Missing(vault ident.CID) iter.Seq[Shard] {
 	return func(yield func(Shard) bool) {
 		for s := range b.each(bucketMissing, vault.Bytes()) {
-			if !yield(Shard{s.shard, s.at.node, ledger.Time(int64(binary.BigEndian.Uint64(s.value)))}) {
+			a, ok := parseAbsence(s.value)
+			if ok && !a.promised() && !yield(Shard{s.shard, s.at.node, ledger.Time(a.since)}) {
 				return
 			}
 		}

@@ -126,8 +126,7 @@ func (c *Crew) prove(ctx context.Context, j Job, d erasure.Descriptor, to Place)
 		return err
 	}
 	size := d.RowSize()
-	groups := (size + store.GroupSize - 1) / store.GroupSize
-	off := int64(binary.BigEndian.Uint64(seed[:])%uint64(groups)) * store.GroupSize
+	off := int64(binary.BigEndian.Uint64(seed[:])%uint64(store.Groups(size))) * store.GroupSize
 	n := min(store.GroupSize, size-off)
 	_, err := j.Holder(to.Node).Range(ctx, shardrpc.Ref{Segment: j.Segment.CID, Index: to.Row}, d.Shards[to.Row], size, off, n, nil)
 	return err
