@@ -85,6 +85,35 @@ func TestAnswersAndProvesNothing(t *testing.T) {
 	}
 }
 
+// Who is too busy for audits, and answers otherwise, is no better than one who does not
+// answer; but that says nothing about any shard.
+func TestTooBusyForAudits(t *testing.T) {
+	w := newWorld(t, 4, 1, 10, 1<<20)
+	w.pass(48 * time.Hour)
+	h, m := w.holders[3], w.members[0]
+	h.busy = true
+	for round := range 14 {
+		w.round()
+		must(t, m.auditor.Probe(t.Context(), m.board))
+		want := ledger.HolderSuspect
+		if round >= 12 {
+			want = ledger.HolderGone
+		}
+		if got := w.of(m, h); got.State != want || got.Missing != 0 || anyDoubts(w, h) {
+			t.Fatalf("round %d: %+v", round, got)
+		}
+	}
+	w.pass(72 * time.Hour)
+	if got := w.of(m, h); got.State != ledger.HolderGone || got.Missing != 0 || anyDoubts(w, h) {
+		t.Errorf("%+v", got)
+	}
+	h.busy = false
+	w.round()
+	if got := w.of(m, h); got.State != ledger.HolderOK {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What this node does not ask, because of its own limits, says nothing about the holder.
 func TestNotAsked(t *testing.T) {
 	w := newWorld(t, 4, 1, 40, 1<<20)

@@ -374,7 +374,7 @@ func (b *Board) tell(w *visit, lies int64) {
 	switch {
 	case w.contact != Served:
 		v.Timeouts++
-	case len(w.silent)+len(w.excused) == 0 && !w.withheld:
+	case len(w.silent)+len(w.excused) == 0 && !w.withheld && !w.refused:
 		v.Round = ledger.Millis(now)
 	}
 	if w.compared > 0 {

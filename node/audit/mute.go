@@ -24,7 +24,7 @@ func (w *visit) saying() said {
 	switch {
 	case w.passed > 0 || len(w.denied)+len(w.lied) > 0:
 		return something
-	case w.asked && w.contact == Served && len(w.silent)+len(w.excused) > 0:
+	case w.asked && w.contact == Served && (w.refused || len(w.silent)+len(w.excused) > 0):
 		return nothing
 	}
 	return unasked

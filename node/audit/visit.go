@@ -27,6 +27,7 @@ type visit struct {
 	contact  Contact
 	asked    bool // a request went out
 	withheld bool // one did not, because of this node's own limits
+	refused  bool // one was refused
 	failures int  // requests without an answer
 	news     bool // a shard that was drawn is not there, by the holder's own word
 	spoke    said // of what was drawn
@@ -97,7 +98,14 @@ func (w *visit) request(ctx context.Context, peer Peer, picks []pick) {
 		return
 	}
 	w.answered(err)
-	if err != nil {
+	switch {
+	case refusal(err):
+		w.refused = true
+		if w.contact == Silent { // it was busy: that need not be so for everything
+			w.contact = w.auditor.sign(ctx, w.at)
+		}
+		return
+	case err != nil:
 		w.narrow(ctx, peer, asked)
 		return
 	}
@@ -113,6 +121,14 @@ func (w *visit) audit(ctx context.Context, peer Peer, challenges []shardrpc.Chal
 	ctx, cancel := context.WithTimeout(ctx, w.auditor.Patience)
 	defer cancel()
 	return peer.Audit(ctx, challenges)
+}
+
+// refusal reports whether an error is about a whole request.
+//
+// SPEC: a refusal in status is about the whole request and says nothing about any shard.
+func refusal(err error) bool {
+	return errors.Is(err, shardrpc.ErrForbidden) || errors.Is(err, shardrpc.ErrUnknownVault) ||
+		errors.Is(err, shardrpc.ErrBusy) || errors.Is(err, shardrpc.ErrPaused)
 }
 
 // narrow deals with a request that failed. A holder that serves otherwise is asked for

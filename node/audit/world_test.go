@@ -73,6 +73,7 @@ type holder struct {
 	endless bool                   // what it lists never ends
 	fails   bool                   // it fails for a reason of its own, whatever group it is asked for
 	away    map[custody.Shard]bool // these are on a volume that is away
+	busy    bool                   // it refuses audits, and answers otherwise
 	unasked bool                   // those who ask are kept from it by limits of their own
 }
 
@@ -194,8 +195,11 @@ func (h line) Audit(_ context.Context, challenges []shardrpc.Challenge) ([]shard
 	if err := h.begin(); err != nil {
 		return nil, err
 	}
-	if h.unasked {
+	switch {
+	case h.unasked:
 		return nil, ErrNotAsked
+	case h.busy:
+		return nil, shardrpc.ErrBusy
 	}
 	out := make([]shardrpc.Outcome, len(challenges))
 	for i, c := range challenges {
