@@ -1,13 +1,10 @@
 package audit
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -166,48 +163,6 @@ func (b *Board) write(tx *bbolt.Tx, at place) error {
 	return tx.Bucket(bucket).Put(key, p)
 }
 
-// keep forgets all vaults but these: this node is no member of any other any more.
-func (b *Board) keep(vaults map[ident.CID]bool) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	gone := map[ident.CID]bool{}
-	for at := range b.holders {
-		if !vaults[at.vault] {
-			gone[at.vault] = true
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	err := b.update(func(tx *bbolt.Tx) error {
-		var errs []error
-		for vault := range gone {
-			for _, bucket := range [][]byte{bucketHolders, bucketDoubts, bucketMissing} {
-				errs = append(errs, drop(tx.Bucket(bucket), vault.Bytes()))
-			}
-		}
-		return errors.Join(errs...)
-	})
-	if err != nil {
-		return err
-	}
-	of := func(at place) bool { return at.vault.Defined() && !vaults[at.vault] }
-	maps.DeleteFunc(b.holders, func(at place, _ *record) bool { return of(at) })
-	maps.DeleteFunc(b.changed, func(at place, _ bool) bool { return of(at) })
-	return nil
-}
-
-// drop removes the rows whose keys begin with a prefix.
-func drop(bucket *bbolt.Bucket, prefix []byte) error {
-	c := bucket.Cursor()
-	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Seek(prefix) {
-		if err := bucket.Delete(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // reach returns a node's, for a caller that holds the lock and may change it.
 func (b *Board) reach(node, operator ident.PublicKey) *reach {
 	r := b.nodes[node]
@@ -233,96 +188,6 @@ func (b *Board) record(at place) *record {
 	}
 	b.changed[at] = true
 	return v
-}
-
-// Holders returns what is known of every holder of a vault, sorted by node.
-func (b *Board) Holders(vault ident.CID) []Holder {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var all []Holder
-	for at := range b.holders {
-		if at.vault == vault {
-			all = append(all, b.judge(at))
-		}
-	}
-	slices.SortFunc(all, func(x, y Holder) int { return x.Node.Compare(y.Node) })
-	return all
-}
-
-// Holder returns what is known of one.
-func (b *Board) Holder(vault ident.CID, node ident.PublicKey) (Holder, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	at := place{vault, node}
-	if b.holders[at] == nil {
-		return Holder{}, false
-	}
-	return b.judge(at), true
-}
-
-// judge puts together what is known of a holder.
-func (b *Board) judge(at place) Holder {
-	now, v := b.rules.Now(), *b.holders[at]
-	r := newReach(ident.PublicKey{}, now)
-	if known := b.nodes[at.node]; known != nil {
-		r = *known
-	}
-	h := Holder{
-		Node: at.node, Operator: r.Operator, Proof: moment(v.proof()),
-		Down: time.Duration(max(r.Down, v.Mute.For)) * time.Millisecond, Excused: time.Duration(r.Excused) * time.Millisecond,
-		Shards: v.Shards, Missing: v.Missing, Passed: v.Passed, Failed: v.Failed, Timeouts: v.Timeouts,
-	}
-	state, since := r.state(now, b.rules.RepairAfter)
-	mute := v.Mute.Since > 0 && (state == ledger.HolderOK || state == ledger.HolderDraining)
-	if mute {
-		state, since = v.Mute.state(b.rules.RepairAfter), v.Mute.Since
-	}
-	h.State, h.Since = state, moment(since)
-	if state == ledger.HolderAway {
-		h.Until = moment(r.Away)
-	}
-	h.Weight, h.Why = weight(r, v, b.rules.Vetting, now)
-	h.Why = because(h, mute, h.Why)
-	return h
-}
-
-// because says first what is wrong with the state, then what is missing, and then what
-// keeps the weight down.
-func because(h Holder, mute bool, why string) string {
-	at := h.Since.UTC().Format("2006-01-02 15:04 UTC")
-	var state string
-	switch h.State {
-	case ledger.HolderSuspect:
-		state = "does not answer since " + at
-		if mute {
-			state = "answers, and proves nothing that it is asked for, since " + at
-		}
-	case ledger.HolderPaused:
-		state = "its volume is not there since " + at
-	case ledger.HolderGone:
-		state = "has not served since " + at + ", what it held is to be placed elsewhere"
-	case ledger.HolderAway:
-		state = "has said that it is away until " + h.Until.UTC().Format("2006-01-02 15:04 UTC")
-	}
-	return join(state, lacking(h), why)
-}
-
-func lacking(h Holder) string {
-	if h.Missing == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d of its %d shards are missing", h.Missing, h.Shards)
-}
-
-func join(parts ...string) string {
-	all := ""
-	for _, p := range parts {
-		if p != "" && all != "" {
-			all += "; "
-		}
-		all += p
-	}
-	return all
 }
 
 // Seen says that a node was met by other ways than audits, and reports whether it was
@@ -390,46 +255,4 @@ func parsePlace(k []byte) (at place, err error) {
 	at.vault, err = ident.CIDFromBytes(k[:ident.CIDSize])
 	at.node = ident.PublicKey(k[ident.CIDSize:placeSize])
 	return at, err
-}
-
-// Totals are what a board comes to, over all vaults.
-type Totals struct {
-	Holders, Suspect, Gone int // nodes
-	Missing                int64
-	Issued                 int64 // groups that were asked for
-	Passed, Failed         int64 // groups that were proved, shards that were found missing
-	Timeouts               int64 // rounds in which a holder did not answer
-}
-
-// Totals adds up.
-func (b *Board) Totals() (t Totals) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	worst := map[ident.PublicKey]ledger.HolderState{} // of each node, over its vaults
-	for at, v := range b.holders {
-		t.Missing += v.Missing
-		t.Issued += v.Issued
-		t.Passed, t.Failed, t.Timeouts = t.Passed+v.Passed, t.Failed+v.Failed, t.Timeouts+v.Timeouts
-		if v.Shards > 0 {
-			worst[at.node] = worse(worst[at.node], b.judge(at).State)
-		}
-	}
-	t.Holders = len(worst)
-	for _, state := range worst {
-		switch state {
-		case ledger.HolderSuspect, ledger.HolderPaused:
-			t.Suspect++
-		case ledger.HolderGone:
-			t.Gone++
-		}
-	}
-	return t
-}
-
-func worse(a, b ledger.HolderState) ledger.HolderState {
-	all := ledger.HolderStates()
-	if slices.Index(all, a) > slices.Index(all, b) {
-		return a
-	}
-	return b
 }
