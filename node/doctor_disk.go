@@ -29,10 +29,10 @@ func examineDisks(ctx context.Context, dir string, c Config, room func(v VolumeC
 			continue
 		}
 		if v.Name == MainVolume {
-			found = append(found, examineDisk(ctx, filepath.Join(dir, volumeName), room(v))...)
+			found = append(found, examineDisk(ctx, filepath.Join(dir, volumeName), room(v), "holdfast node resume --new-volume")...)
 			continue
 		}
-		for _, f := range examineDisk(ctx, v.Path, room(v)) {
+		for _, f := range examineDisk(ctx, v.Path, room(v), "holdfast node volume remove "+v.Name+" --lost") {
 			f.Text = v.Name + ": " + f.Text
 			found = append(found, f)
 		}
@@ -45,10 +45,11 @@ func examineDisks(ctx context.Context, dir string, c Config, room func(v VolumeC
 func leastRoom(v VolumeConfig) int64 { return v.Capacity / spaceLow }
 
 // examineDisk looks at the volume in a folder: that it is there, has the room that others
-// are told of, and writes what it is told to write in a time that others wait for.
-func examineDisk(ctx context.Context, folder string, room int64) []Finding {
+// are told of, and writes what it is told to write in a time that others wait for. What is
+// done about a volume that is lost for good differs.
+func examineDisk(ctx context.Context, folder string, room int64, ifLost string) []Finding {
 	if _, err := disk.ReadMarker(folder); err != nil {
-		return []Finding{bad(checkDisk, "mount the disk; if it is lost: holdfast node resume --new-volume", "the volume is not there: %v", err)}
+		return []Finding{bad(checkDisk, "mount the disk; if it is lost: "+ifLost, "the volume is not there: %v", err)}
 	}
 	return []Finding{judgeRoom(freeOnDisk(folder), room), examineFsync(ctx, folder)}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -150,5 +151,17 @@ func TestTransfersAreCounted(t *testing.T) {
 	}
 	if moved["in put"] != int64(row) || moved["out repair"] != int64(row) || moved["out get"] < int64(row+100) || moved["out audit"] != 0 || len(moved) != 8 {
 		t.Errorf("%v for rows of %d bytes", moved, row)
+	}
+}
+
+// The larger a limit the more transfers are let in, up to the largest that can be written.
+func TestLargeLimitsLetMoreIn(t *testing.T) {
+	for _, limit := range []Rate{1 << 30, math.MaxInt64} {
+		th := newThrottle([]Limit{{Up: limit}}, time.Now)
+		for i := range 1000 {
+			if _, err := th.up.begin(); err != nil {
+				t.Fatalf("transfer %d at %d bytes a second: %v", i, limit, err)
+			}
+		}
 	}
 }

@@ -174,9 +174,13 @@ func (h *Host) dialFresh(ctx context.Context, p peer.ID, at netip.AddrPort) erro
 	if !ok {
 		return ErrUnreachable
 	}
+	transport := network.TransportForDialing(addr)
+	if transport == nil { // the host is closing
+		return ErrClosed
+	}
 	ctx, cancel := context.WithTimeout(ctx, h.timing.reach/MaxPorts)
 	defer cancel()
-	c, err := network.TransportForDialing(addr).Dial(ctx, addr, p)
+	c, err := transport.Dial(ctx, addr, p)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func causes() []cause {
 		{node.ErrNoVolume, exitUsage, "holdfast node volume list shows what there is"},
 		{node.ErrVolumeTaken, exitUsage, "holdfast node volume list shows what there is; choose another --name"},
 		{node.ErrMainVolume, exitUsage, "holdfast node pause pauses the node; a main volume that is lost: holdfast node resume --new-volume --operator FILE"},
-		{node.ErrVolumeHolds, exitForbidden, "empty it first: holdfast node volume drain, until the list says drained"},
+		{node.ErrVolumeHolds, exitForbidden, "empty it first: holdfast node volume drain, until the list says drained; with --lost if its disk is gone for good"},
 		{node.ErrVolumeAway, exitForbidden, "mount it again and drain it; if it is gone for good: --lost"},
 		{node.ErrVolumeThere, exitForbidden, "only a volume that is gone is lost: drain this one"},
 		{node.ErrNowhereToMove, exitFull, "add a volume first: holdfast node volume add"},
