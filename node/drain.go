@@ -39,8 +39,12 @@ type drainer struct {
 	progress *DrainStatus // nil while the node does not drain
 }
 
-// drainEvery is how often it is looked how much is left.
-const drainEvery = 2 * time.Second
+// drainEvery is how often it is looked how much is left; where members are slow to say
+// so, looking takes one part in so many of the time at most.
+const (
+	drainEvery = 2 * time.Second
+	drainShare = 3
+)
 
 // DrainStatus is how far a node is that gives away what it holds.
 type DrainStatus struct {
@@ -98,8 +102,9 @@ func (d *drainer) run(ctx context.Context) error {
 	case before != nil && before.Done && before.Since.Equal(since), d.volume.paused() != nil, before != nil && d.now().Before(d.again):
 		return nil
 	}
-	d.again = time.Time{}
+	began := d.now()
 	s, err := d.count(ctx, since, before)
+	d.again = d.now().Add(drainShare * d.now().Sub(began))
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func parseGrant(text []byte, operator ident.PublicKey) (ledger.VaultGrant, error
 }
 
 // InstallGrant verifies a grant in a file and puts it into the folder of the node in
-// dir, which may be running.
+// dir, which may be running, in place of an earlier one for that vault.
 func InstallGrant(dir, path string) (ledger.VaultGrant, error) {
 	cert, _, err := readCertificate(dir)
 	if err != nil {
@@ -67,8 +67,13 @@ func InstallGrant(dir, path string) (ledger.VaultGrant, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return g, fmt.Errorf("install grant: %w", err)
 	}
-	name := fmt.Sprintf("%s-%d%s", g.Vault, g.Issued, grantEnd)
-	if err := atomicfile.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+	in := filepath.Join(folder, g.Vault.String()+grantEnd)
+	if before, err := armour.ReadFile(in); err == nil {
+		if old, err := parseGrant(before, cert.Operator); err == nil && old.Issued > g.Issued {
+			return g, fmt.Errorf("install grant: %w: the node has one for this vault that was issued later", ErrGrant)
+		}
+	}
+	if err := atomicfile.WriteFile(in, text, 0o600); err != nil {
 		return g, fmt.Errorf("install grant: %w", err)
 	}
 	return g, nil

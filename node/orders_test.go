@@ -118,7 +118,19 @@ func TestGrants(t *testing.T) {
 		return err
 	}
 	must(t, give("operator", ledger.VaultGrant{Vault: vaultA, Quota: 2, Issued: 2000}))
-	must(t, give("operator", ledger.VaultGrant{Vault: vaultA, Quota: 1, Issued: 1000}))
+	if err := give("operator", ledger.VaultGrant{Vault: vaultA, Quota: 1, Issued: 1000}); !errors.Is(err, ErrGrant) {
+		t.Error("an earlier one, which would not count:", err)
+	}
+	// Every year another one, and no heap of them; one that was put there by hand counts.
+	for year := range 3 {
+		must(t, give("operator", ledger.VaultGrant{Vault: vaultB, Quota: 1, Issued: int64(3000 + year)}))
+	}
+	if files, err := os.ReadDir(filepath.Join(o.dir, grantsName)); err != nil || len(files) != 2 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+	early, err := SignGrantFile(ledgertest.Key("operator"), ledger.VaultGrant{Vault: vaultA, Quota: 7, Issued: 1500})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(o.dir, grantsName, "early.grant"), early, 0o600))
 	if err := give("another", ledger.VaultGrant{Vault: vaultA, Issued: 9000}); !errors.Is(err, ErrGrant) {
 		t.Error("another operator's:", err)
 	}
