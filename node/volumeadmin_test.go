@@ -71,6 +71,34 @@ func TestChangeVolumes(t *testing.T) {
 	}
 }
 
+// What is changed by hand, or by somebody else, while a volume is changed is not undone.
+func TestVolumeChangesMeet(t *testing.T) {
+	dir := newNode(t, "one")
+	two := filepath.Join(t.TempDir(), "two")
+	_, err := ChangeVolume(t.Context(), dir, VolumeChange{Do: VolumeAdd, Name: "two", Path: two, Capacity: MinCapacity})
+	must(t, err)
+	c, err := ReadConfig(dir)
+	must(t, err)
+	list := newVolumeList(dir, c)
+	_, err = changeConfig(dir, func(c *Config) error { c.Capacity *= 2; return nil })
+	must(t, err)
+	must(t, builder{dir: dir}.change(list, VolumeChange{Do: VolumeDrain, Name: MainVolume}))
+	if kept, err := VolumesOf(dir); err != nil || kept[0].Capacity != 2*c.Capacity || kept[0].State != StateDraining {
+		t.Errorf("%+v, %v", kept, err)
+	}
+	if err := (builder{dir: dir}).change(newVolumeList(dir, c), VolumeChange{Do: VolumeDrain, Name: "two"}); !errors.Is(err, ErrNowhereToMove) {
+		t.Error("both at once:", err)
+	}
+	must(t, builder{dir: dir}.change(list, VolumeChange{Do: VolumeResume, Name: MainVolume}))
+	must(t, builder{dir: dir}.change(list, VolumeChange{Do: VolumeDrain, Name: "two"}))
+	resumed := builder{dir: dir, empty: func(VolumeConfig) (bool, error) {
+		return true, builder{dir: dir}.change(list, VolumeChange{Do: VolumeResume, Name: "two"})
+	}}
+	if err := resumed.change(list, VolumeChange{Do: VolumeRemove, Name: "two"}); !errors.Is(err, ErrVolumeHolds) {
+		t.Error("one that takes shards again:", err)
+	}
+}
+
 // Whoever cannot read the node's folder changes nothing, though he reaches the listener.
 func TestChangeNeedsItsKey(t *testing.T) {
 	dir := newNode(t, "one")

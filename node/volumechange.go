@@ -129,10 +129,21 @@ type builder struct {
 
 // change carries out one change. For one that cannot be, nothing is changed.
 func (b builder) change(list *volumeList, ch VolumeChange) error {
-	if ch.Do == VolumeAdd {
-		return b.add(list, ch)
-	}
 	v, err := list.get(ch.Name)
+	switch {
+	case ch.Do == VolumeAdd:
+		return b.add(list, ch)
+	case err != nil:
+		return err
+	case ch.Do == VolumeRemove:
+		return b.remove(list, v, ch.Lost)
+	}
+	return list.change(func(c *Config) error { return c.changeVolume(ch) })
+}
+
+// changeVolume is for the changes that are words in node.toml alone.
+func (c *Config) changeVolume(ch VolumeChange) error {
+	v, err := c.volume(ch.Name)
 	if err != nil {
 		return err
 	}
@@ -142,24 +153,19 @@ func (b builder) change(list *volumeList, ch VolumeChange) error {
 		err = roomy(ch.Capacity)
 	case VolumeDrain:
 		v.State = VolumeDraining
-		err = hasOther(list.all(), ch.Name)
+		err = hasOther(c.volumes(), ch.Name)
 	case VolumePause:
 		v.State = VolumePaused
 		err = notMain(ch.Name)
 	case VolumeResume:
 		v.State = VolumeServing
-	case VolumeRemove:
-		return b.remove(list, v, ch.Lost)
 	default:
-		return fmt.Errorf("%w: %q is nothing that is done with a volume", ErrConfig, ch.Do)
+		err = fmt.Errorf("%w: %q is nothing that is done with a volume", ErrConfig, ch.Do)
 	}
-	if err != nil {
-		return err
-	}
-	return list.change(func(c *Config) error {
+	if err == nil {
 		c.setVolume(v)
-		return nil
-	})
+	}
+	return err
 }
 
 func roomy(capacity int64) error {
@@ -254,6 +260,9 @@ func (b builder) remove(list *volumeList, v VolumeConfig, lost bool) error {
 		return ErrVolumeHolds
 	}
 	return list.change(func(c *Config) error {
+		if now, err := c.volume(v.Name); err != nil || now.State != v.State {
+			return errors.Join(err, ErrVolumeHolds) // its operator wants something else by now
+		}
 		c.dropVolume(v.Name)
 		return nil
 	})
