@@ -53,7 +53,7 @@ func passedErrors() []passed {
 	return []passed{
 		{"no-volume", ErrNoVolume}, {"volume-taken", ErrVolumeTaken}, {"main-volume", ErrMainVolume}, {"volume-holds", ErrVolumeHolds},
 		{"volume-away", ErrVolumeAway}, {"volume-there", ErrVolumeThere}, {"nowhere-to-move", ErrNowhereToMove},
-		{"volume-exists", disk.ErrVolumeExists}, {"config", ErrConfig},
+		{"volume-exists", disk.ErrVolumeExists}, {"not-empty", ErrNotEmpty}, {"config", ErrConfig},
 	}
 }
 
@@ -76,7 +76,7 @@ func readRefusal(name, text string) error {
 			return passedOn{p.err, text}
 		}
 	}
-	return fmt.Errorf("%w: %s", ErrNotReady, text)
+	return errors.New(text)
 }
 
 // passedOn is what a node that runs has refused, in its words.
@@ -117,8 +117,11 @@ func adminPost(ctx context.Context, dir, path string, body any) ([]byte, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrSilent, dir, err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return p, nil
+	case http.StatusConflict:
 		return nil, readRefusal(resp.Header.Get(refusalHeader), string(p))
 	}
-	return p, nil
+	return nil, fmt.Errorf("%w: %s", ErrNotReady, strings.TrimSpace(string(p)))
 }

@@ -231,6 +231,11 @@ func (b builder) makeDisk(path string) (disk.VolumeID, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return m.Volume, err
 	}
+	if err := vacant(path); errors.Is(err, ErrVolumeInUse) {
+		return m.Volume, fmt.Errorf("%w: %s", ErrNotEmpty, path)
+	} else if err != nil {
+		return m.Volume, err
+	}
 	m = disk.Marker{Node: b.keys.cert.Node, Vote: b.keys.cert.Vote, Created: b.now().Unix()}
 	if _, err := rand.Read(m.Volume[:]); err != nil {
 		return m.Volume, err

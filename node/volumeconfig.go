@@ -47,6 +47,7 @@ var (
 	ErrVolumeHolds   = errors.New("the volume still has shards")
 	ErrVolumeAway    = errors.New("the volume is not there")
 	ErrVolumeThere   = errors.New("the volume is there")
+	ErrNotEmpty      = errors.New("the folder for a volume is not empty")
 	ErrNowhereToMove = errors.New("there is no other volume that takes shards")
 )
 

@@ -39,7 +39,7 @@ func causes() []cause {
 		{node.ErrAllow, exitConfig, "correct allow.toml, or remove it and use holdfast node allow"},
 		{node.ErrGrant, exitConfig, "give the file that holdfast operator grant has written with the key of this node's operator"},
 		{node.ErrDrainReceipt, exitIntegrity, "get the file again from the node's folder; what it says is not shown"},
-		{node.ErrAway, exitUsage, "give a time within the next 7 days"},
+		{node.ErrAway, exitUsage, "give a time within the next 7 days, and a reason of one line"},
 
 		{vault.ErrWrongWords, exitWrongPhrase, "check the words against the kit, or name the vault that they belong to"},
 		{seal.ErrPhrase, exitWrongPhrase, "check the words against the kit: 24 words of BIP-39's English list"},
@@ -132,6 +132,7 @@ func causes() []cause {
 		{node.ErrVolumeAway, exitForbidden, "mount it again and drain it; if it is gone for good: --lost"},
 		{node.ErrVolumeThere, exitForbidden, "only a volume that is gone is lost: drain this one"},
 		{node.ErrNowhereToMove, exitFull, "add a volume first: holdfast node volume add"},
+		{node.ErrNotEmpty, exitUsage, "name an empty folder, as the mount point of a new disk"},
 		{disk.ErrVolumeExists, exitUsage, "name an empty folder; a volume of another node is not taken over"},
 		{store.ErrFull, exitFull, "offer more with --capacity"},
 		{store.ErrPaused, exitConfig, "mount the volume; if it is lost: holdfast node resume --new-volume --operator FILE"},

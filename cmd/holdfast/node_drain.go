@@ -50,7 +50,11 @@ func (a *app) cancelDrain(ctx context.Context, dir string) error {
 		a.emit(map[string]any{"message_type": "node_drain", "dir": dir, "cancelled": true, "live": live})
 		return nil
 	}
-	a.printf("the node serves again, with what is still here\n")
+	if live {
+		a.printf("the node serves again, with what is still here\n")
+	} else {
+		a.printf("the draining is taken back; the node does not run, or has not answered\n")
+	}
 	return nil
 }
 
