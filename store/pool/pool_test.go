@@ -232,3 +232,35 @@ func TestPutAsksWhatIsReallyFree(t *testing.T) {
 		t.Error("put where there is no room")
 	}
 }
+
+// stuck is a shelf of a disk that does not answer for a while.
+type stuck struct {
+	*mem.Shelf
+	asked, free chan struct{}
+}
+
+func (s stuck) Stat(ctx context.Context, key store.Key) (store.Info, error) {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	<-s.free
+	return s.Shelf.Stat(ctx, key)
+}
+
+// Who puts what another one puts as well waits for that one's disk no longer than it wants.
+func TestPutBesideAStuckOne(t *testing.T) {
+	a := stuck{mem.New(1 << 20), make(chan struct{}, 1), make(chan struct{})}
+	p := pooled(t, a, mem.New(1<<20))
+	s := segment(t, 1000, 1)
+	done := make(chan error)
+	go func() { done <- s.Put(context.Background(), p, vault, 0) }()
+	<-a.asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Put(ctx, p, vault, 0); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(a.free)
+	must(t, <-done)
+}

@@ -94,12 +94,17 @@ func (p *Pool) arrive(ctx context.Context, key store.Key) (*arrival, error) {
 		a.order, a.err = p.places().order(context.WithoutCancel(ctx), key)
 		close(a.ready)
 	}
-	<-a.ready
-	if err := first(ctx.Err(), a.err); err != nil {
+	select {
+	case <-a.ready:
+		if err := first(ctx.Err(), a.err); err != nil {
+			p.leave(key, a)
+			return nil, err
+		}
+		return a, nil
+	case <-ctx.Done(): // the other one waits for a disk
 		p.leave(key, a)
-		return nil, err
+		return nil, ctx.Err()
 	}
-	return a, nil
 }
 
 func (p *Pool) leave(key store.Key, a *arrival) {
