@@ -21,18 +21,22 @@ const (
 )
 
 // examineDisks looks at all volumes of a node, of each of which room says how much it
-// should still take. One that its operator has paused is left alone.
+// should still take while it serves. One that its operator has paused is left alone.
 func examineDisks(ctx context.Context, dir string, c Config, room func(v VolumeConfig) int64) []Finding {
 	var found []Finding
 	for _, v := range c.volumes() {
-		if v.State == VolumePaused {
+		var more int64
+		switch v.State {
+		case VolumePaused:
 			continue
+		case VolumeServing:
+			more = room(v)
 		}
 		if v.Name == MainVolume {
-			found = append(found, examineDisk(ctx, filepath.Join(dir, volumeName), room(v), "holdfast node resume --new-volume")...)
+			found = append(found, examineDisk(ctx, filepath.Join(dir, volumeName), more, "holdfast node resume --new-volume")...)
 			continue
 		}
-		for _, f := range examineDisk(ctx, v.Path, room(v), "holdfast node volume remove "+v.Name+" --lost") {
+		for _, f := range examineDisk(ctx, v.Path, more, "holdfast node volume remove "+v.Name+" --lost") {
 			f.Text = v.Name + ": " + f.Text
 			found = append(found, f)
 		}
