@@ -3,6 +3,7 @@ package p2p
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,19 @@ func TestDialBackForStrangers(t *testing.T) {
 		if _, err := ask(send); err == nil {
 			t.Errorf("%s has an answer", name)
 		}
+	}
+}
+
+// A host that is closing has no way to dial, and says so: a question may still be under way.
+func TestDialBackWhileClosing(t *testing.T) {
+	a := start(t)
+	b := start(t, withBootstrap(a.Addrs()...))
+	at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), portOf(t, a))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.dialFresh(t.Context(), a.host.ID(), at); !errors.Is(err, ErrClosed) {
+		t.Error(err)
 	}
 }
 

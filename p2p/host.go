@@ -68,7 +68,7 @@ func newHost(ctx context.Context, cfg Config, t timing) (*Host, error) {
 	if s.isNode() {
 		gate := newGate(hellosInAll, hellosPerPeer)
 		transport.SetStreamHandler(helloProtocol, h.limited(gate, t.hello, h.serveHello))
-		h.handlers[dialBackProtocol] = h.limited(newGate(dialBacksInAll, dialBacksPerPeer), t.handler, h.serveDialBack)
+		h.handlers[dialBackProtocol] = h.limited(newGate(dialBacksInAll, dialBacksPerPeer), t.hello+t.reach, h.serveDialBack)
 	}
 	if s.Network != "" {
 		if err := h.adopt(s.Network); err != nil {
