@@ -49,7 +49,7 @@ type allowFile struct {
 type allowLine struct {
 	Vault string    `toml:"vault"`
 	Quota int64     `toml:"quota,omitzero"`
-	Until time.Time `toml:"until,omitzero"`
+	Until time.Time `toml:"until,omitempty"`
 }
 
 // readAllowances reads allow.toml. A file that is not there holds none.

@@ -88,7 +88,7 @@ func (n *Node) examine(ctx context.Context) []Finding {
 		n.examineFiles(), examineCertificate(cert, n.config, n.now()), examineRoster(n.dir, n.config, cert, n.now()), n.examineClock(),
 	}
 	found = append(found, examineDisks(ctx, n.dir, n.volumes.current(), n.offered(ctx))...)
-	found = append(found, examineLimits(), examinePorts(n.config, false))
+	found = append(found, examineLimits(), n.examinePorts())
 	return append(found, n.examineNetwork(ctx)...)
 }
 

@@ -15,6 +15,15 @@ import (
 // dialBacks is how many other nodes are asked to dial this one.
 const dialBacks = 3
 
+// examinePorts judges where this node listens, and shows the addresses that it has got.
+func (n *Node) examinePorts() Finding {
+	found := examinePorts(n.config, false)
+	if addrs := bare(n.host.Addrs()); found.Result == Good && len(addrs) > 0 {
+		found.Text = strings.Join(addrs, ", ")
+	}
+	return found
+}
+
 // examinePorts judges where the node listens; the ports are free for it if it does not
 // run.
 func examinePorts(c Config, free bool) Finding {

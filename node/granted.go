@@ -111,6 +111,17 @@ func readGrants(operator ident.PublicKey) func(folder string) (allowances, error
 	}
 }
 
+// Grants lists what the operator of the node in dir has granted on all of his nodes, as far
+// as it was installed here, in the order of the vaults.
+func Grants(dir string) ([]Allowance, error) {
+	cert, _, err := readCertificate(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list grants: %w", err)
+	}
+	a, err := readGrants(cert.Operator)(filepath.Join(dir, grantsName))
+	return a.list(), err
+}
+
 func fromGrants(grants map[ident.CID]ledger.VaultGrant) allowances {
 	a := make(allowances, len(grants))
 	for vault, g := range grants {

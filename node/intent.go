@@ -16,8 +16,11 @@ import (
 // away for a while. It stands in the node's folder, so that a restart changes nothing,
 // and a node that does not run can be told as well.
 
-// ErrAway says that an absence cannot be announced.
-var ErrAway = errors.New("this absence cannot be announced")
+// What keeps an absence from being announced.
+var (
+	ErrAway   = errors.New("this absence cannot be announced")
+	ErrReason = errors.New("this reason cannot be announced")
+)
 
 const (
 	intentName  = "run/state"
@@ -87,7 +90,7 @@ func Pause(dir string, until time.Time, reason string, now time.Time) error {
 	case left > p2p.MaxAway:
 		return fmt.Errorf("%w: it may be at most %d days; let the node be drained for a longer one", ErrAway, int(p2p.MaxAway.Hours()/24))
 	case len(reason) > ledger.MaxReason || !printable(reason):
-		return fmt.Errorf("%w: the reason must be one line of at most %d bytes", ErrAway, ledger.MaxReason)
+		return fmt.Errorf("%w: it must be one line of at most %d bytes", ErrReason, ledger.MaxReason)
 	}
 	return changeIntent(dir, func(i *intent) { i.Away = absence{Since: now.UTC(), Until: until.UTC(), Reason: reason} })
 }

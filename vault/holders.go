@@ -82,6 +82,17 @@ func (s *Session) operatorName(operator ident.PublicKey) string {
 	return name
 }
 
+// Admitted returns the names of the operators who may hold shards and are no members.
+func (s *Session) Admitted() []string {
+	var out []string
+	for _, operator := range s.charter.Admitted {
+		if _, member := s.charter.Member(operator); !member {
+			out = append(out, s.operatorName(operator))
+		}
+	}
+	return out
+}
+
 // learnHolders reads whose nodes those are that shards have moved to. Without it such a
 // node counts as its own operator.
 func (s *Session) learnHolders() {

@@ -164,10 +164,12 @@ func (s *Session) Close() error {
 }
 
 // Vault returns the vault's ID; Name what this machine calls it; Charter its
-// constitution, as it is in force; Rights what this device may do.
+// constitution, as it is in force; Created when the first one was made; Rights what this device
+// may do.
 func (s *Session) Vault() ident.CID        { return s.vault }
 func (s *Session) Name() string            { return s.profile.Name }
 func (s *Session) Charter() ledger.Charter { return s.charter }
+func (s *Session) Created() time.Time      { return ledger.Time(s.chain.First().Created) }
 func (s *Session) Device() ident.PublicKey { return s.profile.Device.Public() }
 
 // Rights returns what the device's own grant says.

@@ -39,7 +39,8 @@ func causes() []cause {
 		{node.ErrAllow, exitConfig, "correct allow.toml, or remove it and use holdfast node allow"},
 		{node.ErrGrant, exitConfig, "give the file that holdfast operator grant has written with the key of this node's operator"},
 		{node.ErrDrainReceipt, exitIntegrity, "get the file again from the node's folder; what it says is not shown"},
-		{node.ErrAway, exitUsage, "give a time within the next 7 days, and a reason of one line"},
+		{node.ErrAway, exitUsage, "give a time within the next 7 days"},
+		{node.ErrReason, exitUsage, "give another --reason, or none"},
 
 		{vault.ErrWrongWords, exitWrongPhrase, "check the words against the kit, or name the vault that they belong to"},
 		{seal.ErrPhrase, exitWrongPhrase, "check the words against the kit: 24 words of BIP-39's English list"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +74,7 @@ func (a *app) allowVault(f allowFlags, arg string) error {
 	if err := node.Allow(f.dir, one); err != nil {
 		return err
 	}
-	a.printAllowed(one)
+	a.printAllowed(one, false)
 	return nil
 }
 
@@ -85,7 +87,7 @@ func (a *app) installGrant(f allowFlags) error {
 	if g.Expires != 0 {
 		one.Until = ledger.Time(g.Expires)
 	}
-	a.printAllowed(one)
+	a.printAllowed(one, true)
 	return nil
 }
 
@@ -94,23 +96,40 @@ func (a *app) listAllowed(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, one := range list {
-		a.printAllowed(one)
+	grants, err := node.Grants(dir)
+	if err != nil && !errors.Is(err, node.ErrNoCertificate) {
+		return err
 	}
-	if len(list) == 0 {
+	for _, one := range list {
+		a.printAllowed(one, false)
+	}
+	for _, one := range grants {
+		if !slices.ContainsFunc(list, func(own node.Allowance) bool { return own.Vault == one.Vault }) {
+			a.printAllowed(one, true)
+		}
+	}
+	if len(list)+len(grants) == 0 {
 		a.say("no vault is listed: what node.toml says of all of them holds")
 	}
 	return nil
 }
 
-func (a *app) printAllowed(one node.Allowance) {
-	var end int64
+// printAllowed says what a vault gets; granted on all of the operator's nodes or here.
+func (a *app) printAllowed(one node.Allowance, granted bool) {
+	if a.json {
+		fields := map[string]any{"message_type": "node_allow", "vault": one.Vault.String(), "quota": one.Quota, "grant": granted}
+		if !one.Until.IsZero() {
+			fields["until"] = one.Until
+		}
+		a.emit(fields)
+		return
+	}
+	by, end := "", int64(0)
+	if granted {
+		by = ", by a grant"
+	}
 	if !one.Until.IsZero() {
 		end = one.Until.UnixMilli()
 	}
-	if a.json {
-		a.emit(map[string]any{"message_type": "node_allow", "vault": one.Vault.String(), "quota": one.Quota, "until": end})
-		return
-	}
-	a.printf("vault %s   %s%s\n", one.Vault, quotaText(one.Quota), endText(end))
+	a.printf("vault %s   %s%s%s\n", one.Vault, quotaText(one.Quota), endText(end), by)
 }

@@ -70,29 +70,24 @@ func (a *app) backFromPause(ctx context.Context, dir string) error {
 	return nil
 }
 
-// parseUntil reads a time to come as people write it: a day, which ends at its midnight,
-// an instant, or a span from now on. Nothing is no time.
+// parseUntil reads a time as people write it: a day, which ends at its midnight, an
+// instant, or a span from now on, and not what is past. Nothing is no time.
 func parseUntil(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	at, err := parseTime(s, now)
-	if err == nil && !at.After(now) {
-		err = usagef("%s is past", s)
+	until, err := time.ParseInLocation(time.DateOnly, s, now.Location())
+	if err == nil {
+		until = until.AddDate(0, 0, 1)
+	} else if until, err = time.Parse(time.RFC3339, s); err != nil {
+		d, err := parseSpan(s)
+		if err != nil {
+			return time.Time{}, usagef("not a time: %q (write 2026-12-10, 2026-12-10T18:00:00Z or 6h)", s)
+		}
+		until = now.Add(d)
 	}
-	return at, err
-}
-
-func parseTime(s string, now time.Time) (time.Time, error) {
-	if day, err := time.ParseInLocation(time.DateOnly, s, now.Location()); err == nil {
-		return day.AddDate(0, 0, 1), nil
+	if !until.After(now) {
+		return time.Time{}, usagef("--until: %s is past", s)
 	}
-	if instant, err := time.Parse(time.RFC3339, s); err == nil {
-		return instant, nil
-	}
-	d, err := parseSpan(s)
-	if err != nil {
-		return time.Time{}, usagef("not a time: %q (write 2026-12-10, 2026-12-10T18:00:00Z or 6h)", s)
-	}
-	return now.Add(d), nil
+	return until, nil
 }

@@ -37,7 +37,7 @@ func volumeAdd(a *app) *cobra.Command {
 			if size == "" {
 				return usagef("--size is needed")
 			}
-			capacity, err := parseSize(size)
+			capacity, err := parseOffer(size)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func volumeResize(a *app) *cobra.Command {
 			if size == "" {
 				return usagef("--size is needed")
 			}
-			capacity, err := parseSize(size)
+			capacity, err := parseOffer(size)
 			if err != nil {
 				return err
 			}
@@ -158,4 +158,13 @@ func (a *app) showVolumes(all []node.VolumeStatus) {
 			a.printf("%-12s %s\n", "", v.Reason)
 		}
 	}
+}
+
+// parseOffer reads how much of a disk is offered.
+func parseOffer(size string) (int64, error) {
+	n, err := parseSize(size)
+	if err == nil && n < node.MinCapacity {
+		err = usagef("--size: %s is too little; %s is the least", size, formatSize(node.MinCapacity))
+	}
+	return n, err
 }

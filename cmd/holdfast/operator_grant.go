@@ -60,9 +60,11 @@ func (a *app) grantVault(g ledger.VaultGrant, key, out string) error {
 		return err
 	}
 	if a.json {
-		a.emit(map[string]any{
-			"message_type": "operator_grant", "operator": operator.Public().String(), "vault": g.Vault.String(), "quota": g.Quota, "expires": g.Expires, "file": out,
-		})
+		fields := map[string]any{"message_type": "operator_grant", "operator": operator.Public().String(), "vault": g.Vault.String(), "quota": g.Quota, "file": out}
+		if g.Expires != 0 {
+			fields["until"] = ledger.Time(g.Expires)
+		}
+		a.emit(fields)
 		return nil
 	}
 	a.printf("operator %s gives vault %s %s on each node%s\n", name, g.Vault, quotaText(g.Quota), endText(g.Expires))
@@ -90,5 +92,5 @@ func endText(ms int64) string {
 	if ms == 0 {
 		return ""
 	}
-	return " until " + ledger.Time(ms).Format(time.DateOnly)
+	return " until " + ledger.Time(ms-1).Local().Format(time.DateOnly) // a day ends at its midnight
 }

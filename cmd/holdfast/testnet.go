@@ -76,6 +76,10 @@ func attach(dir string) (*testnet.Network, error) {
 	return testnet.Attach(dir, slog.New(slog.DiscardHandler))
 }
 
+func networkFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "dir", "", "the network's folder")
+}
+
 func testnetStatus(a *app) *cobra.Command {
 	var dir string
 	c := &cobra.Command{
@@ -103,7 +107,7 @@ func testnetStatus(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	dirFlag(c, &dir)
+	networkFlag(c, &dir)
 	return c
 }
 
@@ -139,7 +143,7 @@ func testnetBreak(a *app) *cobra.Command {
 			return a.changed("testnet_break", args[0], names)
 		},
 	}
-	dirFlag(c, &dir)
+	networkFlag(c, &dir)
 	return c
 }
 
@@ -160,7 +164,7 @@ func testnetHeal(a *app) *cobra.Command {
 			return a.changed("testnet_heal", "heal", names)
 		},
 	}
-	dirFlag(c, &dir)
+	networkFlag(c, &dir)
 	return c
 }
 
@@ -180,7 +184,7 @@ func testnetDown(a *app) *cobra.Command {
 			return a.changed("testnet_down", "down", n.Names())
 		},
 	}
-	dirFlag(c, &dir)
+	networkFlag(c, &dir)
 	return c
 }
 

@@ -19,7 +19,7 @@ func testnetAdd(a *app) *cobra.Command {
 			return a.changed("testnet_add", "add", []string{name})
 		},
 	}
-	dirFlag(c, &dir)
+	networkFlag(c, &dir)
 	c.Flags().StringVar(&operator, "operator", "", "whose it is, such as op-9 (default: a new operator's)")
 	return c
 }

@@ -22,7 +22,7 @@ func testnetWeb(a *app) *cobra.Command {
 			return a.showNetwork(c.Context(), dir)
 		},
 	}
-	dirFlag(c, &dir)
+	networkFlag(c, &dir)
 	return c
 }
 

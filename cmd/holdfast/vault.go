@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/ledger"
 	"holdfast/vault"
 )
 
@@ -65,6 +64,8 @@ type vaultJSON struct {
 	Device    string       `json:"device"`
 	Rights    string       `json:"rights"`
 	Created   time.Time    `json:"created"`
+	Charter   int64        `json:"charter"` // the number of the newest one that is known here
+	Others    []string     `json:"admitted_list,omitempty"`
 }
 
 type personJSON struct {
@@ -78,7 +79,7 @@ func vaultFields(s *vault.Session) vaultJSON {
 		Name: s.Name(), Vault: s.Vault().String(), Network: c.Network, Code: c.Coded().String(), Quorum: c.Quorum(),
 		Admitted: len(c.Admitted), Retention: c.Retention, Cooling: c.Cooling, Trash: c.Trash,
 		ExpiryAfter: c.Expiry.After, ExpiryNewer: c.Expiry.Newer, Guardians: len(c.Guardians), Threshold: c.Threshold,
-		Device: s.Device().String(), Rights: string(s.Rights()), Created: ledger.Time(c.Created),
+		Device: s.Device().String(), Rights: string(s.Rights()), Created: s.Created(), Charter: c.Number, Others: s.Admitted(),
 	}
 	for _, m := range c.Members {
 		v.Members = append(v.Members, memberJSON{m.Name, m.Operator.String(), m.Node.String(), m.Zone})
@@ -92,9 +93,12 @@ func vaultFields(s *vault.Session) vaultJSON {
 func (a *app) printVault(s *vault.Session) {
 	v := vaultFields(s)
 	a.printf("vault %s   %s\nnetwork %s   created %s\n", v.Name, v.Vault, v.Network, v.Created.Format(time.DateTime))
-	a.printf("code %s   %d members, a quorum is %d\n", v.Code, len(v.Members), v.Quorum)
+	a.printf("charter %d   code %s   %d members, a quorum is %d\n", v.Charter, v.Code, len(v.Members), v.Quorum)
 	for _, m := range v.Members {
 		a.printf("  member %-16s operator %s   zone %s\n", m.Name, short(m.Operator), m.Zone)
+	}
+	if len(v.Others) > 0 {
+		a.printf("  may hold shards besides: %s\n", strings.Join(v.Others, ", "))
 	}
 	span := func(seconds int64) string { return formatSpan(time.Duration(seconds) * time.Second) }
 	a.printf("retention %s   cooling-off %s   trash %s\n", span(v.Retention), span(v.Cooling), span(v.Trash))
