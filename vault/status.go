@@ -42,15 +42,16 @@ type Alone struct {
 
 // HolderStatus is one node that must have shards of the vault.
 type HolderStatus struct {
-	Node    ident.PublicKey
-	Name    string // of its operator
-	Zone    string
-	Shards  int64
-	Missing int64 // of these, that it has not shown now
-	Asked   int   // groups of bytes that it was asked for, now
-	Proved  int   // and has sent
-	Lied    int   // and has sent wrong
-	Err     error // why it has not answered; nil if it has
+	Node     ident.PublicKey
+	Operator ident.PublicKey
+	Name     string // of its operator
+	Zone     string
+	Shards   int64
+	Missing  int64 // of these, that it has not shown now
+	Asked    int   // groups of bytes that it was asked for, now
+	Proved   int   // and has sent
+	Lied     int   // and has sent wrong
+	Err      error // why it has not answered; nil if it has
 
 	State ledger.HolderState // by the members' audits; empty if none has audited it
 	Proof time.Time          // it has held everything since before then, by the same; zero for never
@@ -131,7 +132,7 @@ func (s *Session) Status(ctx context.Context, samples int) (Status, error) {
 // holderStatus takes one holder's answer into the loss.
 func (s *Session) holderStatus(m *custody.Map, r roll, loss *custody.Loss, reports []ledger.AuditReport) HolderStatus {
 	h := HolderStatus{
-		Node: r.node, Name: s.nameOf(r.node), Zone: m.Holders()[r.holder].Zone, Shards: r.shards,
+		Node: r.node, Operator: s.operatorOf(r.node), Name: s.nameOf(r.node), Zone: m.Holders()[r.holder].Zone, Shards: r.shards,
 		Asked: r.asked, Proved: r.proved, Lied: r.lied, Err: r.err,
 	}
 	if judged, n := ledger.Judged(reports, r.node); n > 0 {

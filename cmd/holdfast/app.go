@@ -123,8 +123,8 @@ func between(lo, hi int) cobra.PositionalArgs {
 
 func argCheck(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usage(err)
+		if check(c, args) != nil {
+			return usagef("%s takes other arguments than the %d given: %s", c.CommandPath(), len(args), c.UseLine())
 		}
 		return nil
 	}

@@ -202,20 +202,24 @@ func safety(st vault.Status, ch ledger.Charter, answers int) string {
 }
 
 // outlook says what becomes of missing shards: members rebuild them if a quorum is up, and
-// if there is somebody to take them who holds none of the segment. What a holder that
-// answers has lost goes back to itself.
+// if there are n operators to hold them, as far as one can tell from those that do not
+// answer. What a holder that answers has lost goes back to itself.
 func outlook(st vault.Status, ch ledger.Charter, answers int) string {
 	var away []string
+	able := ch.Operators()
 	for _, h := range st.Holders {
-		if h.Err != nil && !slices.Contains(away, h.Name) {
-			away = append(away, h.Name)
+		if h.Err == nil || slices.Contains(away, h.Name) {
+			continue
+		}
+		away = append(away, h.Name)
+		if ch.Admits(h.Operator) {
+			able--
 		}
 	}
-	spare := ch.Operators() - ch.Coded().N
 	switch {
 	case answers < ch.Quorum():
 		return fmt.Sprintf("nothing is repaired or backed up before %d of the %d members answer", ch.Quorum(), len(ch.Members))
-	case len(away) > max(spare, 0) && ch.Roster.IsZero():
+	case len(away) > 0 && able < ch.Coded().N && ch.Roster.IsZero():
 		return fmt.Sprintf("the vault admits no other operator to take what %s held: bring it back, or put another in its place: holdfast vault change --replace OLD=NEW", strings.Join(away, ", "))
 	}
 	return "the members bring back what stays away; look again: holdfast status"

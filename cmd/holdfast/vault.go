@@ -100,7 +100,12 @@ func (a *app) printVault(s *vault.Session) {
 	if len(v.Others) > 0 {
 		a.printf("  may hold shards besides: %s\n", strings.Join(v.Others, ", "))
 	}
-	span := func(seconds int64) string { return formatSpan(time.Duration(seconds) * time.Second) }
+	span := func(seconds int64) string {
+		if seconds == 0 {
+			return "none"
+		}
+		return formatSpan(time.Duration(seconds) * time.Second)
+	}
 	a.printf("retention %s   cooling-off %s   trash %s\n", span(v.Retention), span(v.Cooling), span(v.Trash))
 	if v.ExpiryAfter > 0 {
 		a.printf("routine expiry after %s, with %s\n", span(v.ExpiryAfter), plural(int(v.ExpiryNewer), "newer snapshot"))
