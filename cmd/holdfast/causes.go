@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"holdfast/erasure"
 	"holdfast/ledger"
@@ -138,6 +140,9 @@ func causes() []cause {
 		{store.ErrFull, exitFull, "offer more with --capacity"},
 		{store.ErrPaused, exitConfig, "mount the volume; if it is lost: holdfast node resume --new-volume --operator FILE"},
 		{ledger.ErrExpired, exitClock, "check this machine's clock and the node's certificate"},
+		{syscall.ENOSPC, exitFull, "make room on this machine's disk; the cache can be deleted at any time"},
+		{syscall.EROFS, exitFailed, "let HOLDFAST_HOME and HOLDFAST_CACHE name folders that can be written"},
+		{fs.ErrPermission, exitFailed, "look at who owns what is named; HOLDFAST_HOME and HOLDFAST_CACHE name this machine's own folders"},
 		{erasure.ErrCode, exitUsage, "a lawful code has k at most n/2, as 4/8"},
 
 		{node.ErrNodeExists, exitUsage, "name an empty folder"},

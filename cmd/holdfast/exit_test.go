@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"holdfast/vault"
@@ -63,6 +65,8 @@ func TestExplain(t *testing.T) {
 		{fmt.Errorf("open vault: %w", vault.ErrNoVault), exitNoVault},
 		{fmt.Errorf("x: %w", fmt.Errorf("y: %w", vault.ErrWrongWords)), exitWrongPhrase},
 		{usagef("no"), exitUsage},
+		{fmt.Errorf("open index: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), exitFull},
+		{fmt.Errorf("open index: %w", &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), exitFailed},
 		{errors.New("anything else"), exitFailed},
 		{interrupted{errors.New("x")}, exitInterrupted},
 		{withHint(vault.ErrNoVault, exitUnread, "hint"), exitUnread},
