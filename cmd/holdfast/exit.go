@@ -92,6 +92,10 @@ func explainCause(err error) explained {
 		if errors.As(err, &backup) {
 			return interruptedBackup(backup)
 		}
+		var h hinted
+		if errors.As(in.err, &h) {
+			return explained{exitInterrupted, "interrupted", h.hint}
+		}
 		return explained{exitInterrupted, "interrupted", "nothing half-done is left behind that counts; run the same command again"}
 	}
 	var h hinted

@@ -77,6 +77,13 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// An interruption that leaves something going on says so.
+func TestInterruptionWithHint(t *testing.T) {
+	if got := explain(interrupted{withHint(errors.New("x"), exitFailed, "it goes on")}); got.exit != exitInterrupted || got.message != "interrupted" || got.hint != "it goes on" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestErrorIsTwoLines, whatever its text.
 func TestErrorIsTwoLines(t *testing.T) {
 	var out, errs bytes.Buffer

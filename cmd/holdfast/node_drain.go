@@ -61,11 +61,14 @@ func (a *app) cancelDrain(ctx context.Context, dir string) error {
 // drainEvery is how often progress is asked for.
 const drainEvery = 500 * time.Millisecond
 
+// drainStuck is after how long without progress it is said what may be in the way.
+const drainStuck = time.Minute
+
 // followDrain prints progress until nothing is left.
 func (a *app) followDrain(ctx context.Context, dir string, noWait bool) error {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
-	var last string
+	last, stuck := "", time.After(drainStuck)
 	for {
 		s, err := node.Ask(ctx, dir)
 		switch {
@@ -78,11 +81,20 @@ func (a *app) followDrain(ctx context.Context, dir string, noWait bool) error {
 		case err == nil && s.State == node.StatePaused:
 			last = a.sayOnce(last, "the volume is not there, and the draining goes on when it is: "+s.Reason)
 		case err == nil && s.Drain != nil:
-			last = a.printDraining(last, *s.Drain)
+			text := a.printDraining(last, *s.Drain)
+			switch {
+			case s.Drain.Shards == 0:
+				stuck = nil // what is waited for is in the text
+			case text != last:
+				stuck = time.After(drainStuck)
+			}
+			last = text
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return withHint(ctx.Err(), exitInterrupted, "the draining goes on; the same command follows it, and --cancel takes it back")
+		case <-stuck:
+			a.say("nothing has left for a minute: there may be no operator who could take it; then another one has to join, or the vault's owner replaces this one: holdfast vault change")
 		case <-tick.C:
 		}
 	}
