@@ -19,8 +19,8 @@ type Harm string
 const (
 	Kill    Harm = "kill"    // kill -9
 	Stop    Harm = "stop"    // SIGSTOP: it is there and answers nothing
-	Wipe    Harm = "wipe"    // the volume is emptied under the running node, marker and ledger included
-	Corrupt Harm = "corrupt" // a bit is flipped in every shard file
+	Wipe    Harm = "wipe"    // the main volume is emptied under the running node, marker and ledger included
+	Corrupt Harm = "corrupt" // a bit is flipped in every shard file, on all volumes
 	Fill    Harm = "fill"    // the node offers no more than it has taken
 )
 
@@ -56,15 +56,35 @@ func (n *Network) breakNode(ctx context.Context, how Harm, name string) error {
 	case Wipe:
 		return n.wipe(ctx, name)
 	case Corrupt:
-		_, err := corruptShards(filepath.Join(dir, volumeName, "shards"), name)
-		return err
+		return n.corrupt(name)
 	case Fill:
 		return n.fill(ctx, name)
 	}
 	return fmt.Errorf("%w: %q", ErrHarm, how)
 }
 
-// wipe empties the volume, the marker first, and waits until a node that is up has
+// corrupt goes through all volumes of a node.
+func (n *Network) corrupt(name string) error {
+	dir := n.NodeDir(name)
+	config, err := node.ReadConfig(dir)
+	if err != nil {
+		return err
+	}
+	volumes := []string{filepath.Join(dir, volumeName)}
+	for _, v := range config.Volumes {
+		if v.Name != node.MainVolume {
+			volumes = append(volumes, v.Path)
+		}
+	}
+	var errs []error
+	for _, v := range volumes {
+		_, err := corruptShards(filepath.Join(v, "shards"), name)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// wipe empties the main volume, the marker first, and waits until a node that is up has
 // noticed.
 func (n *Network) wipe(ctx context.Context, name string) error {
 	volume := filepath.Join(n.NodeDir(name), volumeName)

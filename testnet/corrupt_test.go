@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"holdfast/node"
 )
 
 // Exactly one bit of each file is flipped, in its second half, and the same ones for
@@ -41,5 +43,22 @@ func TestCorruptShards(t *testing.T) {
 	}
 	if n, err := corruptShards(filepath.Join(dir, "not there"), "x"); n != 0 || err != nil {
 		t.Error(n, err)
+	}
+}
+
+// A node's further volumes are corrupted as well.
+func TestCorruptAllVolumes(t *testing.T) {
+	more := t.TempDir()
+	n, err := InProcess(t.Context(), Config{Dir: t.TempDir(), Nodes: 1, Capacity: 1 << 30})
+	down(t, n, err)
+	dir := n.NodeDir("node-1")
+	_, err = node.ChangeVolume(t.Context(), dir, node.VolumeChange{Do: node.VolumeAdd, Name: "more", Path: more, Capacity: 1 << 30})
+	must(t, err)
+	path := filepath.Join(more, "shards", "shard.0")
+	must(t, os.WriteFile(path, make([]byte, 100), 0o600))
+	_, err = n.Break(t.Context(), Corrupt, "node-1")
+	must(t, err)
+	if p, err := os.ReadFile(path); err != nil || bytes.Equal(p, make([]byte, 100)) {
+		t.Errorf("nothing was flipped: %v", err)
 	}
 }
