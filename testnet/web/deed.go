@@ -21,9 +21,12 @@ type deed struct {
 	Took   time.Duration
 	Over   bool
 	Failed string
+
+	nodes []string // to which it is done; none for add
 }
 
-// deeds are the newest of them. At one target one is done at a time.
+// deeds are the newest of them. To one node one is done at a time, and one node is added
+// at a time.
 type deeds struct {
 	config Config
 	group  *bg.Group
@@ -58,12 +61,12 @@ func (d *deeds) begin(what, target string) error {
 	if err != nil {
 		return err
 	}
+	one := &deed{What: what, Target: target, Begun: d.config.Now()}
 	if what != deedAdd {
-		if _, err := n.Targets(target); err != nil {
+		if one.nodes, err = n.Targets(target); err != nil {
 			return err
 		}
 	}
-	one := &deed{What: what, Target: target, Begun: d.config.Now()}
 	if err := d.note(one); err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (d *deeds) note(one *deed) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, other := range d.all {
-		if !other.Over && other.Target == one.Target {
+		if !other.Over && other.meets(one) {
 			return fmt.Errorf("%w: %s", errBusy, one.Target)
 		}
 	}
@@ -105,6 +108,12 @@ func (d *deeds) note(one *deed) error {
 		}
 	}
 	return nil
+}
+
+// meets reports whether two deeds would be in each other's way.
+func (d *deed) meets(other *deed) bool {
+	return d.What == deedAdd && other.What == deedAdd ||
+		slices.ContainsFunc(d.nodes, func(name string) bool { return slices.Contains(other.nodes, name) })
 }
 
 func (d *deeds) end(one *deed, err error) {

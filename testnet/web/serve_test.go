@@ -69,7 +69,7 @@ func state(t *testing.T, n *testnet.Network, name string) string {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	limit, tick := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
+	limit, tick := time.After(3*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
@@ -172,20 +172,29 @@ func TestDeeds(t *testing.T) {
 // While something is done to a target nothing else is; the oldest deeds are forgotten.
 func TestOneDeedAtATime(t *testing.T) {
 	d := newDeeds(Config{Now: time.Now})
-	first := &deed{What: "heal", Target: "node-1"}
-	must(t, d.note(first))
-	if err := d.note(&deed{What: "kill", Target: "node-1"}); err == nil {
-		t.Error("two at once")
+	at := func(what, target string, nodes ...string) *deed {
+		return &deed{What: what, Target: target, nodes: nodes}
 	}
-	must(t, d.note(&deed{What: "kill", Target: "node-2"}))
+	first := at("heal", "operator=op-1", "node-1", "node-5")
+	must(t, d.note(first))
+	for _, other := range []*deed{at("kill", "node-1", "node-1"), at("stop", "node-5", "node-5"), at("kill", "operator=op-1", "node-1", "node-5")} {
+		if err := d.note(other); err == nil {
+			t.Errorf("%s %s at the same time", other.What, other.Target)
+		}
+	}
+	must(t, d.note(at("kill", "node-2", "node-2")))
+	must(t, d.note(at("add", "")))
+	if err := d.note(at("add", "op-1")); err == nil {
+		t.Error("two are added at once")
+	}
 	d.end(first, nil)
-	must(t, d.note(&deed{What: "kill", Target: "node-1"}))
+	must(t, d.note(at("kill", "node-1", "node-1")))
 	for range 2 * remembered {
-		one := &deed{What: "kill", Target: "node-3"}
+		one := at("kill", "node-3", "node-3")
 		must(t, d.note(one))
 		d.end(one, nil)
 	}
-	if n := len(d.list()); n < remembered || n > remembered+3 {
+	if n := len(d.list()); n < remembered || n > remembered+4 {
 		t.Errorf("%d are remembered", n)
 	}
 }
