@@ -23,7 +23,7 @@ func TestSplit(t *testing.T) {
 	peers := func(want int) {
 		t.Helper()
 		for _, name := range n.Names() {
-			if err := n.awaitStatus(ctx, name, func(s node.Status) bool { return s.Peers == want }); err != nil {
+			if err := n.await(ctx, name, func(s node.Status) bool { return s.Peers == want }); err != nil {
 				t.Errorf("%s with %d peers: %v", name, want, err)
 			}
 		}

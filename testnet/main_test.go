@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func beParent(dir string) {
 // until waits for a condition.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	limit := time.After(time.Minute)
+	limit := time.After(2 * time.Minute)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
@@ -92,10 +93,16 @@ func down(t testing.TB, n *Network, err error) *Network {
 	return n
 }
 
-// wantStates compares the states of all nodes.
+// wantStates compares the states of all nodes. On a busy machine a node may be silent for
+// a moment.
 func wantStates(t testing.TB, n *Network, want map[string]string) {
 	t.Helper()
-	for _, s := range n.Status(t.Context()) {
+	var all []NodeState
+	until(t, "no node is silent", func() bool {
+		all = n.Status(t.Context())
+		return !slices.ContainsFunc(all, func(s NodeState) bool { return s.State == StateSilent })
+	})
+	for _, s := range all {
 		w := want[s.Name]
 		if w == "" {
 			w = StateRunning

@@ -20,7 +20,7 @@ import (
 const (
 	logName   = "node.log"
 	pidName   = "run/pid"
-	stopLimit = 20 * time.Second
+	stopLimit = time.Minute
 )
 
 var errNoProcess = errors.New("no process of this node runs")

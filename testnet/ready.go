@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// readyLimit is how long a node may stay as it is before it is ready: with many nodes
+	// on a machine all of them are slow, and none is stuck.
 	readyLimit = 60 * time.Second
 	askEvery   = 20 * time.Millisecond
 
@@ -44,8 +46,6 @@ func (n *Network) awaitReady(ctx context.Context, names []string) error {
 			others++
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
-	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, name := range names {
 		g.Go(func() error {
@@ -64,29 +64,31 @@ func serves(state string) bool {
 
 // awaitState waits until a node says that it is in a state.
 func (n *Network) awaitState(ctx context.Context, name, state string) error {
-	return n.awaitStatus(ctx, name, func(s node.Status) bool { return s.State == state })
+	return n.await(ctx, name, func(s node.Status) bool { return s.State == state })
 }
 
-// awaitStatus waits until what a node says of itself is as wanted.
-func (n *Network) awaitStatus(ctx context.Context, name string, ok func(node.Status) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
-	defer cancel()
-	return n.await(ctx, name, ok)
-}
-
+// await waits until what a node says of itself is as wanted. It gives up when the node
+// has said the same, or nothing, for too long.
 func (n *Network) await(ctx context.Context, name string, ok func(node.Status) bool) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
+	last, since, began := "", time.Now(), time.Now()
 	for {
 		s, err := node.Ask(ctx, n.NodeDir(name))
 		if err == nil && ok(s) {
 			return nil
 		}
 		if err == nil {
-			err = fmt.Errorf("%s with %d peers %s", s.State, s.Peers, s.Reason)
+			said := fmt.Sprintf("%s with %d peers %s", s.State, s.Peers, s.Reason)
+			if err = errors.New(said); said != last {
+				last, since = said, time.Now()
+			}
 		}
-		if n.state(name).pid == 0 {
+		switch {
+		case n.state(name).pid == 0:
 			return fmt.Errorf("%w: %s ended; see %s", ErrNotReady, name, filepath.Join(n.NodeDir(name), logName))
+		case time.Since(since) > readyLimit || time.Since(began) > 10*readyLimit:
+			return fmt.Errorf("%w: %s: %w", ErrNotReady, name, err)
 		}
 		select {
 		case <-ctx.Done():

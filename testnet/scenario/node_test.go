@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,7 +20,12 @@ const (
 // members are the nodes that vote in the vault; the others only hold.
 func members(t *testing.T, n *testnet.Network) (voting, holding []string) {
 	t.Helper()
-	for _, s := range n.Status(t.Context()) {
+	var all []testnet.NodeState
+	wait(t, "every node says how it is", func() bool {
+		all = n.Status(t.Context())
+		return !slices.ContainsFunc(all, func(s testnet.NodeState) bool { return s.Status == nil })
+	})
+	for _, s := range all {
 		member := false
 		for _, v := range s.Status.Vaults {
 			member = member || v.Member
