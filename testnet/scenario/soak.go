@@ -151,8 +151,14 @@ func (s *soak) step(ctx context.Context) error {
 		s.note("the cache is deleted")
 		return os.RemoveAll(s.Machine.Cache())
 	}
+	return s.restart(ctx)
+}
+
+// restart restarts a node that is well. In a network that is split none would find enough
+// of the others.
+func (s *soak) restart(ctx context.Context) error {
 	name := s.pick(s.nodes)
-	if _, broken := s.state[name]; broken {
+	if _, broken := s.state[name]; broken || s.split {
 		return nil
 	}
 	s.note("%s is restarted", name)

@@ -181,7 +181,7 @@ func (s *soak) choose(hows ...testnet.Harm) (string, testnet.Harm) {
 
 func (s *soak) harm(ctx context.Context) error {
 	name, how := s.choose(testnet.Harms()...)
-	if name == "" {
+	if name == "" || s.split && how == testnet.Fill { // which restarts the node: see restart
 		return nil
 	}
 	s.note("%s meets %s", name, how)

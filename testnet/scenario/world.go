@@ -142,15 +142,6 @@ func (w *World) acknowledge(id, copied string) {
 	w.kept = append(w.kept, kept{id, copied})
 }
 
-// Acknowledged returns the names of what was acknowledged, oldest first.
-func (w *World) Acknowledged() []string {
-	var ids []string
-	for _, k := range w.kept {
-		ids = append(ids, k.id)
-	}
-	return ids
-}
-
 // List lists the snapshots: all that were acknowledged are there. One that was not,
 // because its run was killed or found too few members and was finished by another,
 // must be one of the trees that were begun since; then it counts as acknowledged.
