@@ -166,7 +166,7 @@ func TestReleaseWithMemberDown(t *testing.T) {
 	request := g.forget(t, first)
 	g.run(t, 0, "release", "approve", request, "--key", g.keys[0])
 	g.run(t, 0, "release", "approve", request, "--key", g.keys[1])
-	r := g.until(t, 0, []int{14}, "release", "run", request)
+	r := g.until(t, 0, []int{14, 20}, "release", "run", request)
 	if r.Segments < 1 {
 		t.Fatal("no segment was let go", r)
 	}
@@ -199,7 +199,7 @@ func TestUndoFromTheTrash(t *testing.T) {
 	request := g.forget(t, first)
 	g.run(t, 0, "release", "approve", request, "--key", g.keys[0])
 	g.run(t, 0, "release", "approve", request, "--key", g.keys[2])
-	r := g.until(t, 0, []int{14}, "release", "run", request)
+	r := g.until(t, 0, []int{14, 20}, "release", "run", request)
 	all := func(less int) func() bool {
 		return func() bool {
 			for _, name := range g.Net.Names() {
