@@ -1,16 +1,12 @@
 package vault
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
-	"sync"
 
 	"holdfast/erasure"
-	"holdfast/internal/ident"
 	"holdfast/ledger"
 	"holdfast/ledger/custody"
 	"holdfast/vault/index"
@@ -22,7 +18,7 @@ import (
 // never read is read from the members.
 func (s *Session) custody(ctx context.Context) (*custody.Map, error) {
 	s.settle()
-	rows, err := s.custodyRows(ctx)
+	entries, err := s.introducing(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
@@ -34,51 +30,14 @@ func (s *Session) custody(ctx context.Context) (*custody.Map, error) {
 	for i, node := range s.history.introduced.nodes {
 		numbers[i] = m.Holder(custodian(s.holderOf(node)))
 	}
-	var held []int
-	for _, r := range rows {
-		row, _ := nextRow(r.row)
-		if s.releases.segments[row.segment] {
-			continue
-		}
-		held = held[:0]
-		for shard := range row.shards() {
-			h := custody.Nowhere
-			if n := row.at(shard); n != nobody {
-				h = numbers[n]
-			}
-			held = append(held, h)
-		}
-		code := erasure.Code{K: row.k, N: len(held)}
-		if !code.Valid() || row.size < 1 || row.size > erasure.MaxSegment {
-			continue // no member certifies one
-		}
-		m.Add(custody.Segment{CID: row.segment, Code: code, RowSize: code.RowSize(row.size), Held: held})
-	}
+	half := len(entries) / 2 // two processors are enough
+	m.Fill(s.placed(entries[:half], numbers), s.placed(entries[half:], numbers))
 	return m, s.moveIn(m)
 }
 
-func custodian(h index.Holder) custody.Holder {
-	return custody.Holder{Node: h.Node, Operator: h.Operator, Zone: h.Zone}
-}
-
-// custodyRow is a segment's row with the beginning of its name, by which it is sorted.
-type custodyRow struct {
-	key uint64
-	row []byte
-}
-
-func (r custodyRow) compare(t custodyRow) int {
-	if c := cmp.Compare(r.key, t.key); c != 0 {
-		return c
-	}
-	return bytes.Compare(r.row[:ident.HashSize], t.row[:ident.HashSize])
-}
-
-// custodyRows lists the rows of all segments of all lanes, sorted by their names: a map
-// that is filled in order is filled fast. Names are spread evenly, so that two halves are
-// sorted at the same time.
-func (s *Session) custodyRows(ctx context.Context) ([]custodyRow, error) {
-	var low, high []custodyRow
+// introducing returns the rows of all entries of all lanes, entry by entry.
+func (s *Session) introducing(ctx context.Context) ([]introduced, error) {
+	var entries []introduced
 	for _, lane := range s.lanesOf() {
 		number := int64(0)
 		for _, l := range s.history.lanes[lane] {
@@ -90,23 +49,38 @@ func (s *Session) custodyRows(ctx context.Context) ([]custodyRow, error) {
 				return nil, err
 			}
 			number += int64(in.count)
+			entries = append(entries, in)
+		}
+	}
+	return entries, nil
+}
+
+// placed yields the segments that entries introduce and nobody has let go of, as their
+// entries place them. Numbers are those that a map has given to the nodes that the rows
+// count. The holders of a segment are valid until the next one.
+func (s *Session) placed(entries []introduced, numbers []int) iter.Seq[custody.Segment] {
+	released := s.releases.segments
+	return func(yield func(custody.Segment) bool) {
+		var held [erasure.MaxShards]int
+		for _, in := range entries {
 			for rows := in.rows; len(rows) > 0; {
-				begin := rows
-				_, rows = nextRow(rows)
-				r := custodyRow{binary.BigEndian.Uint64(begin), begin[:len(begin)-len(rows)]}
-				if r.key < 1<<63 {
-					low = append(low, r)
-				} else {
-					high = append(high, r)
+				var row placedRow
+				row, rows = nextRow(rows)
+				code := erasure.Code{K: row.k, N: row.shards()}
+				if !code.Valid() || row.size < 1 || row.size > erasure.MaxSegment || released[row.segment] {
+					continue // of what is not valid no member certifies one
+				}
+				row.holders(held[:code.N], numbers)
+				if !yield(custody.Segment{CID: row.segment, Code: code, RowSize: code.RowSize(row.size), Held: held[:code.N]}) {
+					return
 				}
 			}
 		}
 	}
-	var group sync.WaitGroup
-	group.Go(func() { slices.SortFunc(low, custodyRow.compare) })
-	slices.SortFunc(high, custodyRow.compare)
-	group.Wait()
-	return append(low, high...), nil
+}
+
+func custodian(h index.Holder) custody.Holder {
+	return custody.Holder{Node: h.Node, Operator: h.Operator, Zone: h.Zone}
 }
 
 // introduction returns the rows of what an entry introduced, from its body if that has

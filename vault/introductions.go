@@ -6,6 +6,7 @@ import (
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
+	"holdfast/ledger/custody"
 	"holdfast/vault/index"
 )
 
@@ -94,6 +95,17 @@ func (r placedRow) shards() int { return len(r.nodes) / placementSize }
 // at returns the number of the node that a shard was given to.
 func (r placedRow) at(shard int) uint32 {
 	return binary.LittleEndian.Uint32(r.nodes[shard*placementSize:])
+}
+
+// holders writes who holds the shards into held, which is as long, by the numbers that a
+// map has given to the nodes.
+func (r placedRow) holders(held, numbers []int) {
+	for shard := range held {
+		held[shard] = custody.Nowhere
+		if n := binary.LittleEndian.Uint32(r.nodes[shard*placementSize:]); n != nobody {
+			held[shard] = numbers[n]
+		}
+	}
 }
 
 // get returns what an entry introduces; false if it is not known.

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"testing"
-	"time"
 
 	"holdfast/erasure"
 	"holdfast/internal/ident"
@@ -13,42 +12,43 @@ import (
 	"holdfast/p2p/shardrpc"
 )
 
-// BenchmarkStatusLarge is a status of a vault of 1,000,000 segments with eight shards, but
-// for the network: from what this machine knows to the verdict, with the holders' signed
-// inventories held against the ledger. Its parts are reported in milliseconds.
+const largeStatus = "HOLDFAST_TEST_LARGE_STATUS"
+
+// BenchmarkStatusLarge is a status of a vault of 1,000,000 segments with eight shards, in a
+// process of its own, but for the network: from opening what this machine knows to the
+// verdict, with the holders' signed inventories held against the ledger.
 func BenchmarkStatusLarge(b *testing.B) {
-	c := largeMachine(b, b.TempDir())
-	s := c.open()
-	defer c.close(s)
-	s.history = largeHistory(c.vault, 100_000)
-	b.ResetTimer()
-	var took [3]time.Duration
+	dir := b.TempDir()
+	c := largeMachine(b, dir)
+	c.knownBefore()
 	for b.Loop() {
-		begun := time.Now()
-		lap := func(i int) { took[i] += time.Since(begun); begun = time.Now() }
-		m, err := s.custody(b.Context())
-		if err != nil || m.Len() != 1_000_000 {
-			b.Fatal(m.Len(), err)
-		}
-		lap(0)
-		rolls, err := largeRollCall(s.vault, m).call(b.Context(), m)
-		if err != nil || len(rolls) != 8 {
-			b.Fatal(len(rolls), err)
-		}
-		lap(1)
-		st, loss := Status{}, m.Loss()
-		for _, r := range rolls {
-			st.Holders = append(st.Holders, s.holderStatus(m, r, loss, nil))
-		}
-		if s.weighLoss(&st, m, loss); !st.Safe() || st.Withstands != 4 {
-			b.Fatalf("%+v", st.Report)
-		}
-		lap(2)
-		s.history.unwritten = 0
+		c.inChild(b, dir, []string{"ms-open", "ms-map", "ms-holders-alone", "ms-inventories", "ms-verdict"}, largeStatus+"=1")
 	}
-	for i, name := range []string{"map", "inventories", "verdict"} {
-		b.ReportMetric(float64(took[i].Milliseconds())/float64(b.N), name+"-ms")
+}
+
+// largeVerdict says the status of a vault whose holders have everything. What it takes to
+// make such holders is a lap of its own.
+func largeVerdict(t *testing.T, s *Session, laps *laps) {
+	m, err := s.custody(t.Context())
+	if err != nil || m.Len() != 1_000_000 {
+		t.Fatal(m.Len(), err)
 	}
+	laps.lap()
+	call := largeRollCall(s.vault, m)
+	laps.lap()
+	rolls, err := call.call(t.Context(), m)
+	if err != nil || len(rolls) != 8 {
+		t.Fatal(len(rolls), err)
+	}
+	laps.lap()
+	st, loss := Status{}, m.Loss()
+	for _, r := range rolls {
+		st.Holders = append(st.Holders, s.holderStatus(m, r, loss, nil))
+	}
+	if s.weighLoss(&st, m, loss); !st.Safe() || st.Withstands != 4 {
+		t.Fatalf("%+v", st.Report)
+	}
+	laps.lap()
 }
 
 // largeRollCall asks holders who have everything, and whose answers cost nothing but

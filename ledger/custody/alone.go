@@ -2,6 +2,7 @@ package custody
 
 import (
 	"math"
+	"slices"
 
 	"holdfast/internal/ident"
 )
@@ -52,6 +53,12 @@ func (m *Map) domains() []*domain {
 // it has; 0 if none is in a group.
 func (d *domain) largest(left []uint16) (holder, shards int) {
 	holder = Nowhere
+	if d.distinct(left) {
+		if i := slices.IndexFunc(left, func(h uint16) bool { return d.group[h] >= 0 }); i >= 0 {
+			return int(left[i]), 1
+		}
+		return holder, 0
+	}
 	for _, h := range left {
 		g := d.group[h]
 		if g < 0 {

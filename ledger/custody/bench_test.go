@@ -3,7 +3,9 @@ package custody_test
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"runtime"
+	"slices"
 	"testing"
 
 	"holdfast/erasure"
@@ -24,22 +26,34 @@ func benchName(i int) ident.CID {
 	return ident.SumDagCBOR(p[:])
 }
 
-// filled is a Map of so many segments of 4/8, each with 8 of the holders, added in the
-// order of their numbers, which is none of their names.
-func filled(segments int, names []ident.CID) *custody.Map {
+// filled is a Map of so many segments of 4/8, each with 8 of the holders, which come in the
+// order of their numbers, which is none of their names: all at once, or one by one.
+func filled(names []ident.CID, fill func(m *custody.Map, all iter.Seq[custody.Segment])) *custody.Map {
 	m := custody.New()
 	for i := range benchHolders {
 		k := key(fmt.Sprint("bench ", i))
 		m.Holder(custody.Holder{Node: k, Operator: k, Zone: fmt.Sprint("zone ", i%benchZones)})
 	}
-	held := make([]int, 8)
-	for i := range segments {
-		for j := range held {
-			held[j] = (i*5 + j*3) % benchHolders
+	fill(m, func(yield func(custody.Segment) bool) {
+		held := make([]int, 8)
+		for i, id := range names {
+			for j := range held {
+				held[j] = (i*5 + j*3) % benchHolders
+			}
+			if !yield(custody.Segment{CID: id, Code: erasure.Code{K: 4, N: 8}, RowSize: 8 << 20, Held: held}) {
+				return
+			}
 		}
-		m.Add(custody.Segment{CID: names[i], Code: erasure.Code{K: 4, N: 8}, RowSize: 8 << 20, Held: held})
-	}
+	})
 	return m
+}
+
+func atOnce(m *custody.Map, all iter.Seq[custody.Segment]) { m.Fill(all) }
+
+func oneByOne(m *custody.Map, all iter.Seq[custody.Segment]) {
+	for s := range all {
+		m.Add(s)
+	}
 }
 
 func benchNames(b *testing.B) []ident.CID {
@@ -57,15 +71,26 @@ func BenchmarkMap(b *testing.B) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	m := filled(benchSegments, names)
+	m := filled(names, oneByOne)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	size := float64(after.HeapAlloc-before.HeapAlloc) / benchSegments
+	b.Run("fill", func(b *testing.B) {
+		for b.Loop() {
+			filled(names, atOnce)
+		}
+	})
 	b.Run("add all", func(b *testing.B) {
 		for b.Loop() {
-			filled(benchSegments, names)
+			filled(names, oneByOne)
 		}
 		b.ReportMetric(size, "B/segment")
+	})
+	sorted := slices.SortedFunc(slices.Values(names), ident.CID.Compare)
+	b.Run("add all in order", func(b *testing.B) {
+		for b.Loop() {
+			filled(sorted, oneByOne)
+		}
 	})
 	loss := m.Loss()
 	loss.Zone("zone 1")
@@ -74,6 +99,7 @@ func BenchmarkMap(b *testing.B) {
 	}
 	for name, f := range map[string]func(){
 		"judge":                func() { m.Judge(nil) },
+		"alone":                func() { m.Alone(nil) },
 		"judge after a loss":   func() { m.Judge(loss) },
 		"withstands":           func() { m.Withstands(nil) },
 		"effective":            func() { m.Effective() },

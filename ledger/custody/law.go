@@ -58,7 +58,27 @@ type domain struct {
 	count []int // by group; all zero between two segments
 }
 
+// distinct reports that no two of some holders are of one group. It is quick, and may miss
+// it: then the holders are counted.
+func (d *domain) distinct(left []uint16) bool {
+	var seen uint64
+	for _, h := range left {
+		if g := d.group[h]; g >= 0 {
+			bit := uint64(1) << (g % 64)
+			if seen&bit != 0 {
+				return false
+			}
+			seen |= bit
+		}
+	}
+	return true
+}
+
+// broken returns which groups have more than most of a segment's shards.
 func (d *domain) broken(left []uint16, most int) (out []Violation) {
+	if d.distinct(left) { // and most is 1 at least
+		return nil
+	}
 	for _, h := range left {
 		if g := d.group[h]; g >= 0 {
 			d.count[g]++

@@ -51,34 +51,42 @@ func (m *Map) Clone() *Map {
 }
 
 // Add takes a segment in, with its holders; one that is there already becomes what s
-// says. A segment that no descriptor can describe panics: the caller has parsed it.
+// says. It is fastest where segments come in their order; those that come in none, and all
+// at once, are for Fill. A segment that no descriptor can describe panics: the caller has
+// parsed it.
 func (m *Map) Add(s Segment) {
-	if s.CID.Codec() != ident.DagCBOR || !s.Code.Valid() || len(s.Held) != s.Code.N || s.RowSize < 1 || s.RowSize > erasure.MaxSegment {
-		panic(fmt.Sprintf("add segment %v to the map of holders: code %v, %d holders, rows of %d bytes", s.CID, s.Code, len(s.Held), s.RowSize))
-	}
-	held := make([]uint16, len(s.Held))
-	for i, h := range s.Held {
-		held[i] = m.number(h)
-	}
-	r := row{hash: s.CID.Hash(), size: uint32(s.RowSize), k: uint8(s.Code.K), n: uint8(s.Code.N)}
-	if len(m.tree) == 0 {
-		m.tree = []branch{{first: r.hash, leaf: &leaf{owner: m.owner.Load()}}}
-	}
-	b := m.branch(&r.hash)
-	i, known := m.tree[b].leaf.find(&r.hash)
+	s.validate()
+	var room [erasure.MaxShards]uint16
+	held := room[:len(s.Held)]
+	m.numberAll(held, s.Held)
+	r := s.row()
+	b, i, known := m.place(&r.hash)
 	if known {
 		m.removeAt(b, i)
-		m.Add(s)
-		return
+		b, i, _ = m.place(&r.hash)
 	}
 	if len(m.tree[b].leaf.rows) == maxRows {
 		m.split(b, i)
-		m.Add(s)
-		return
+		b, i, _ = m.place(&r.hash)
 	}
 	m.own(b).insert(i, r, held)
 	m.tree[b].first = m.tree[b].leaf.rows[0].hash
 	m.count++
+}
+
+// place returns in which leaf a segment is, or would be, and where there. The Map has one
+// leaf at least from then on.
+func (m *Map) place(hash *[ident.HashSize]byte) (b, i int, known bool) {
+	if len(m.tree) == 0 {
+		m.tree = []branch{{first: *hash, leaf: &leaf{owner: m.owner.Load()}}}
+	}
+	b = len(m.tree) - 1
+	if rows := m.tree[b].leaf.rows; len(rows) == 0 || bytes.Compare(rows[len(rows)-1].hash[:], hash[:]) < 0 {
+		return b, len(rows), false // behind all others
+	}
+	b = m.branch(hash)
+	i, known = m.tree[b].leaf.find(hash)
+	return b, i, known
 }
 
 // Move writes down who holds a shard from now on, which may be Nowhere. It reports
@@ -154,6 +162,18 @@ func (m *Map) number(holder int) uint16 {
 		panic(fmt.Sprintf("holder %d of %d", holder, len(m.holders)))
 	}
 	return uint16(holder)
+}
+
+// numberAll writes holders as they are stored into out, which is as long.
+func (m *Map) numberAll(out []uint16, held []int) {
+	known := uint(len(m.holders))
+	for i, h := range held {
+		if uint(h) < known {
+			out[i] = uint16(h)
+			continue
+		}
+		out[i] = m.number(h) // Nowhere, or nobody
+	}
 }
 
 // branch returns in which leaf a segment is, or would be. There is one at least.

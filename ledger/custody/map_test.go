@@ -2,6 +2,7 @@ package custody_test
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -156,8 +157,51 @@ func TestMapIsItsModel(t *testing.T) {
 		}
 		p.check(t)
 		p.judge(t)
+		p.alone(t)
 		p.expect(t)
 	})
+}
+
+// A Map that is filled at once is what it is if segments are added one by one, also where
+// names come twice, or begin alike.
+func TestFill(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := pair{custody.New(), model{segments: make(map[ident.CID]custody.Segment)}}
+		p.holder(t)
+		filled := p.m.Clone()
+		parts := make([][]custody.Segment, rapid.IntRange(0, 3).Draw(t, "parts"))
+		alike := rapid.SampledFrom([]int{0, 1, 9}).Draw(t, "bytes that all names have in common")
+		for i := range parts {
+			for range rapid.IntRange(0, 700).Draw(t, "segments") {
+				s := custody.Segment{CID: alikeName(alike, rapid.IntRange(0, 900).Draw(t, "segment")), Code: rapid.SampledFrom(codes[:4]).Draw(t, "code"), RowSize: 1}
+				for range s.Code.N {
+					s.Held = append(s.Held, rapid.IntRange(custody.Nowhere, 0).Draw(t, "holder"))
+				}
+				p.m.Add(s)
+				p.want.segments[s.CID] = s
+				parts[i] = append(parts[i], s)
+			}
+		}
+		var sequences []iter.Seq[custody.Segment]
+		for _, part := range parts {
+			sequences = append(sequences, slices.Values(part))
+		}
+		filled.Fill(sequences...)
+		p.check(t)
+		p.m = filled
+		p.check(t)
+		p.step(t)
+		p.check(t)
+		p.judge(t)
+		p.expect(t)
+	})
+}
+
+// alikeName is a name whose first bytes are zero.
+func alikeName(zeros, i int) ident.CID {
+	hash := name(i).Hash()
+	clear(hash[:zeros])
+	return ident.NewCID(ident.DagCBOR, hash)
 }
 
 // judge compares a report with one that is counted the long way.
@@ -189,6 +233,37 @@ func (p *pair) judge(t *rapid.T) {
 	}
 	if got.Segments > 0 && (got.Worst.Margin() != worst || p.m.Withstands(l) != withstands) {
 		t.Fatalf("worst %v, withstands %d, not %d and %d", got.Worst, p.m.Withstands(l), worst, withstands)
+	}
+}
+
+// alone compares what the loss of one party more would do with what it does.
+func (p *pair) alone(t *rapid.T) {
+	l, gone, lost := p.loss(t)
+	got := p.m.Alone(l)
+	for domain, of := range map[custody.Domain]func(custody.Holder) string{
+		custody.Node:     func(h custody.Holder) string { return h.Node.String() },
+		custody.Operator: func(h custody.Holder) string { return h.Operator.String() },
+		custody.Zone:     func(h custody.Holder) string { return h.Zone },
+	} {
+		want, least := false, 0
+		for _, s := range p.want.segments {
+			left, by := 0, map[string]int{}
+			for i, h := range s.Held {
+				if h == custody.Nowhere || gone[h] || lost[custody.Shard{Segment: s.CID, Index: i}] {
+					continue
+				}
+				left++
+				by[of(p.want.holders[h])]++
+			}
+			for party, n := range by {
+				if margin := left - n - s.Code.K; party != "" && (!want || margin < least) {
+					want, least = true, margin
+				}
+			}
+		}
+		if a := got[domain]; want != (a.Holder != custody.Nowhere) || want && a.Margin != least {
+			t.Fatalf("alone by %s: %+v, not %d (%v)", domain, a, least, want)
+		}
 	}
 }
 

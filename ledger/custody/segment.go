@@ -1,6 +1,8 @@
 package custody
 
 import (
+	"fmt"
+
 	"holdfast/erasure"
 	"holdfast/internal/ident"
 )
@@ -21,6 +23,18 @@ type Shard struct {
 
 // Bytes is the size of the segment itself, with what fills its last row up.
 func (s Segment) Bytes() int64 { return int64(s.Code.K) * s.RowSize }
+
+// validate panics for what no descriptor can describe.
+func (s *Segment) validate() {
+	if s.CID.Codec() != ident.DagCBOR || !s.Code.Valid() || len(s.Held) != s.Code.N || s.RowSize < 1 || s.RowSize > erasure.MaxSegment {
+		panic(fmt.Sprintf("add segment %v to the map of holders: code %v, %d holders, rows of %d bytes", s.CID, s.Code, len(s.Held), s.RowSize))
+	}
+}
+
+// row is the segment as it is stored, whose holders are nowhere yet.
+func (s *Segment) row() row {
+	return row{hash: s.CID.Hash(), size: uint32(s.RowSize), k: uint8(s.Code.K), n: uint8(s.Code.N)}
+}
 
 // row is a segment as it is stored, but for its holders: they are N numbers in the
 // leaf's held, from at on.

@@ -18,21 +18,38 @@ func (m *Map) living(l *Loss) *living {
 }
 
 // each calls f with every segment and the holders of its shards that are left, in the
-// order of the segments. Left is valid during the call.
+// order of the segments. Left is to be read, during the call.
 func (w *living) each(f func(r *row, left []uint16)) {
 	for _, b := range w.m.tree {
 		for i := range b.leaf.rows {
 			r := &b.leaf.rows[i]
-			w.left = w.left[:0]
-			lost := w.lost(r)
-			for index, h := range b.leaf.of(r) {
-				if w.lives[h] && (len(lost) == 0 || !slices.Contains(lost, lostShard{r.hash, index})) {
-					w.left = append(w.left, h)
-				}
-			}
-			f(r, w.left)
+			f(r, w.leftOf(r, b.leaf.of(r)))
 		}
 	}
+}
+
+// leftOf returns the holders that are left: mostly all of them, as they stand in the Map.
+func (w *living) leftOf(r *row, held []uint16) []uint16 {
+	lost := w.lost(r)
+	if len(lost) == 0 && w.allLive(held) {
+		return held
+	}
+	w.left = w.left[:0]
+	for index, h := range held {
+		if w.lives[h] && (len(lost) == 0 || !slices.Contains(lost, lostShard{r.hash, index})) {
+			w.left = append(w.left, h)
+		}
+	}
+	return w.left
+}
+
+func (w *living) allLive(held []uint16) bool {
+	for _, h := range held {
+		if !w.lives[h] {
+			return false
+		}
+	}
+	return true
 }
 
 // lost returns the single shards that are lost of the segment that comes next.

@@ -12,21 +12,25 @@ import (
 // operators.
 func (m *Map) Withstands(l *Loss) int {
 	operators, n := m.groups(func(h Holder) ident.PublicKey { return h.Operator })
+	d := domain{Operator, operators, make([]int, n)}
 	least := n
-	count := make([]int, n) // of one segment's shards, by operator; all zero between two
 	var seen []int
 	m.living(l).each(func(r *row, left []uint16) {
+		if d.distinct(left) { // one shard goes with each
+			least = min(least, max(len(left)-int(r.k), -1))
+			return
+		}
 		seen = seen[:0]
 		for _, h := range left {
-			o := operators[h]
-			if count[o] == 0 {
+			o := d.group[h]
+			if d.count[o] == 0 {
 				seen = append(seen, o)
 			}
-			count[o]++
+			d.count[o]++
 		}
-		least = min(least, withstands(count, seen, len(left), int(r.k), least))
+		least = min(least, withstands(d.count, seen, len(left), int(r.k), least))
 		for _, o := range seen {
-			count[o] = 0
+			d.count[o] = 0
 		}
 	})
 	return least
@@ -37,10 +41,6 @@ func (m *Map) Withstands(l *Loss) int {
 func withstands(count, seen []int, left, k, least int) int {
 	if left < k {
 		return -1
-	}
-	// No operator has more shards than all but one for each of the others leave him.
-	if most := left - len(seen) + 1; most == 1 {
-		return left - k
 	}
 	slices.SortFunc(seen, func(a, b int) int { return count[b] - count[a] })
 	for away, o := range seen {
