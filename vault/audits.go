@@ -8,9 +8,9 @@ import (
 	"holdfast/ledger"
 )
 
-// askAudits asks the members, and waits for a quorum, what their audits have found, with a fresh nonce. Who does
-// not answer, or signs what does not verify, is heard as if he had said nothing: what
-// several say is put together by ledger.Judged.
+// askAudits asks the members, and waits for a quorum, what their audits have found, with a
+// fresh nonce. Who does not answer, or signs what does not verify, is heard as if he had
+// said nothing. What several say is put together by audited.
 func (s *Session) askAudits(ctx context.Context) []ledger.AuditReport {
 	var nonce [16]byte
 	rand.Read(nonce[:]) // never fails: crypto/rand ends the program instead
@@ -30,4 +30,15 @@ func (s *Session) askAudits(ctx context.Context) []ledger.AuditReport {
 		out = append(out, a.Value)
 	}
 	return out
+}
+
+// believable is how many members have to speak of a holder so that those who lie cannot
+// say more of it, or less, than an honest one: 2f+1.
+func (s *Session) believable() int { return 2*s.charter.Faults() + 1 }
+
+// audited puts together what members' audits have found about a holder; false if fewer
+// than least speak of it.
+func audited(reports []ledger.AuditReport, node ident.PublicKey, least int) (ledger.HolderReport, bool) {
+	h, members := ledger.Judged(reports, node)
+	return h, members >= least
 }

@@ -22,7 +22,7 @@ type roll struct {
 	node    ident.PublicKey
 	shards  int64           // that it must have
 	missing []custody.Shard // of these, that it does not have, or cannot show
-	asked   int             // groups of bytes that it was asked for; fewer than chosen: it was busy
+	asked   int             // groups of bytes that it was asked for
 	proved  int             // of these, that it has sent
 	lied    int             // and those that it has sent wrong
 	err     error           // why nothing is known of it now; nil if it has answered
@@ -45,12 +45,13 @@ type rollCall struct {
 	certificate func(ctx context.Context, node ident.PublicKey) (ledger.NodeCertificate, error)
 	lied        func(node ident.PublicKey, ref shardrpc.Ref)
 	descriptors func(ctx context.Context, segments []ident.CID) (map[ident.CID]erasure.Descriptor, error)
+	pause       func(ctx context.Context) // before a holder that is busy is asked again
 }
 
 // rollCall is the session's own, which asks each holder for so many groups.
 func (s *Session) rollCall(samples int) rollCall {
 	return rollCall{
-		vault: s.vault, samples: samples, descriptors: s.descriptors,
+		vault: s.vault, samples: samples, descriptors: s.descriptors, pause: pauseBusy,
 		shelf: func(node ident.PublicKey) shelf { return s.holder(node) },
 		certificate: func(ctx context.Context, node ident.PublicKey) (ledger.NodeCertificate, error) {
 			n, err := s.host.Node(ctx, node)
@@ -66,7 +67,18 @@ const (
 	rollAtOnce = 32 // holders that are asked at the same time
 	// listLimit is how long one holder may take to say which of its shards it has.
 	listLimit = time.Minute
+	// A holder that is busy is asked again so many times, with so long a pause. What it
+	// gives to one peer in a second is more than StatusSamples.
+	busyTries = 4
+	busyPause = time.Second
 )
+
+func pauseBusy(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(busyPause):
+	}
+}
 
 // call asks every holder that must have something for its inventory over a fresh
 // nonce, and for some groups of bytes that nobody can foresee.
@@ -155,25 +167,39 @@ func (c rollCall) inventory(ctx context.Context, node ident.PublicKey) (ledger.I
 }
 
 // challenge asks a holder for the groups that were chosen. What it does not have, or has
-// in another form, or cannot show now, is missing. One that is busy keeps its word of the
-// inventory for the rest.
+// in another form, or cannot show now, is missing. One that stays busy keeps its word of
+// the inventory for the rest if it has proved some; its word alone is no proof.
 func (c rollCall) challenge(ctx context.Context, r *roll) error {
+	r.asked = len(r.challenges)
 	for some := range slices.Chunk(r.challenges, shardrpc.MaxChallenges) {
-		short, cancel := context.WithTimeout(ctx, askLimit)
-		outcomes, err := c.shelf(r.node).Audit(short, some)
-		cancel()
-		if errors.Is(err, shardrpc.ErrBusy) {
+		outcomes, err := c.audit(ctx, r.node, some)
+		if errors.Is(err, shardrpc.ErrBusy) && r.proved > 0 {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		r.asked += len(some)
 		for i, o := range outcomes {
 			c.judge(r, some[i], o)
 		}
 	}
 	return nil
+}
+
+// audit asks a holder for some groups, and again while it is busy.
+func (c rollCall) audit(ctx context.Context, node ident.PublicKey, some []shardrpc.Challenge) (outcomes []shardrpc.Outcome, err error) {
+	for try := range busyTries {
+		if try > 0 {
+			c.pause(ctx)
+		}
+		short, cancel := context.WithTimeout(ctx, askLimit)
+		outcomes, err = c.shelf(node).Audit(short, some)
+		cancel()
+		if !errors.Is(err, shardrpc.ErrBusy) {
+			break
+		}
+	}
+	return outcomes, err
 }
 
 // judge takes in what came of one challenge.

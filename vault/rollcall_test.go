@@ -33,7 +33,7 @@ type fakeShelf struct {
 	lost     map[shardrpc.Ref]bool // its inventory says that it has them, and it has not
 	false    bool                  // it sends wrong bytes
 	extra    int                   // shards of a commit under way
-	busy     bool
+	busy     int                   // so many times, then it answers
 	err      error
 	listings int
 }
@@ -70,6 +70,7 @@ func (b *rollBed) call(samples int) []roll {
 		certificate: func(_ context.Context, node ident.PublicKey) (ledger.NodeCertificate, error) {
 			return ledger.NodeCertificate{Node: node, Vote: node}, nil
 		},
+		pause:       func(context.Context) {},
 		lied:        func(_ ident.PublicKey, ref shardrpc.Ref) { b.accused = append(b.accused, ref) },
 		descriptors: func(context.Context, []ident.CID) (map[ident.CID]erasure.Descriptor, error) { return b.forms, nil },
 	}.call(b.t.Context(), b.m)
@@ -106,7 +107,8 @@ func (f *fakeShelf) Has(_ context.Context, refs []shardrpc.Ref) ([]bool, error) 
 }
 
 func (f *fakeShelf) Audit(_ context.Context, challenges []shardrpc.Challenge) ([]shardrpc.Outcome, error) {
-	if f.busy {
+	if f.busy > 0 {
+		f.busy--
 		return nil, shardrpc.ErrBusy
 	}
 	out := make([]shardrpc.Outcome, len(challenges))
@@ -159,15 +161,16 @@ func TestRollCall(t *testing.T) {
 	}
 }
 
-// A holder whose list is long and whose disk is empty is found by what it cannot show;
-// one that is busy is not accused.
+// A holder whose list is long and whose disk is empty is found by what it cannot show.
+// Who is busy for a while is waited for; who is always busy has proved nothing, whatever
+// it has signed, and is accused of nothing.
 func TestRollCallFindsLiars(t *testing.T) {
 	b := newRollBed(t, 600)
 	for i := range 600 {
 		b.shelf(0).lost[b.ref(i, 0)] = i%3 == 0
 	}
 	b.shelf(1).false = true
-	b.shelf(2).busy = true
+	b.shelf(2).busy, b.shelf(3).busy = 1<<20, 2
 	rolls := b.call(AuditSamples)
 	if n := len(rolls[0].missing); n < 100 || n > 200 || rolls[0].asked != AuditSamples || rolls[0].proved+n != AuditSamples {
 		t.Errorf("a third is lost: %d of %d samples", n, rolls[0].asked)
@@ -175,8 +178,11 @@ func TestRollCallFindsLiars(t *testing.T) {
 	if r := rolls[1]; r.lied != AuditSamples || len(b.accused) != AuditSamples {
 		t.Errorf("false bytes: %d, %d are told of", r.lied, len(b.accused))
 	}
-	if r := rolls[2]; r.err != nil || len(r.missing) != 0 || r.asked != 0 {
-		t.Errorf("busy: %+v", r)
+	if r := rolls[2]; !errors.Is(r.err, shardrpc.ErrBusy) || len(r.missing) != 0 || r.proved != 0 {
+		t.Errorf("always busy: %v", r.err)
+	}
+	if r := rolls[3]; r.err != nil || r.proved != AuditSamples {
+		t.Errorf("busy for a while: %v, %d proved", r.err, r.proved)
 	}
 	seen := map[shardrpc.Ref]bool{}
 	for _, c := range rolls[3].challenges {

@@ -19,6 +19,7 @@ import (
 type Status struct {
 	Report     custody.Report // of what has been shown
 	Withstands int            // operators that may be lost besides, whichever they are; -1: not now
+	Nodes      int            // nodes that may be, the same way
 	Alone      []Alone        // what the loss of one party alone would do besides: node, operator, zone
 	Effective  custody.Effective
 	Law        []string // who holds more of a segment than may be lost, a line each: the first ones
@@ -28,6 +29,7 @@ type Status struct {
 	Repairing  int64     // shards that most members know to be missing, or with somebody who is gone
 	Asked      time.Time // when the holders were
 	Members    int       // whose audits were heard
+	Believable int       // that have to speak of a holder before its State, Proof and Why are said
 
 	Guardians    []Confirmed // see Session.Confirmations
 	GuardiansErr error       // why no member says what they confirm
@@ -53,7 +55,7 @@ type HolderStatus struct {
 	Lied     int   // and has sent wrong
 	Err      error // why it has not answered; nil if it has
 
-	State ledger.HolderState // by the members' audits; empty if none has audited it
+	State ledger.HolderState // by the members' audits; empty if too few speak of it
 	Proof time.Time          // it has held everything since before then, by the same; zero for never
 	Why   string             // what keeps its standing from being the best
 	known int64              // shards that it lacks, by the same
@@ -103,7 +105,7 @@ func (s *Session) Status(ctx context.Context, samples int) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("status: %w", err)
 	}
-	st := Status{Asked: s.options.Now()}
+	st := Status{Asked: s.options.Now(), Believable: s.believable()}
 	audits := make(chan []ledger.AuditReport, 1)
 	go func() { audits <- s.askAudits(ctx) }()
 	confirmed := make(chan struct{})
@@ -135,7 +137,7 @@ func (s *Session) holderStatus(m *custody.Map, r roll, loss *custody.Loss, repor
 		Node: r.node, Operator: s.operatorOf(r.node), Name: s.nameOf(r.node), Zone: m.Holders()[r.holder].Zone, Shards: r.shards,
 		Asked: r.asked, Proved: r.proved, Lied: r.lied, Err: r.err,
 	}
-	if judged, n := ledger.Judged(reports, r.node); n > 0 {
+	if judged, ok := audited(reports, r.node, s.believable()); ok {
 		h.State, h.Why = judged.State, judged.Why
 		if judged.Proof > 0 {
 			h.Proof = ledger.Time(judged.Proof)
@@ -167,9 +169,10 @@ func distinct(shards []custody.Shard) []custody.Shard {
 // weighLoss says what is left after a loss, and what may be lost besides.
 func (s *Session) weighLoss(st *Status, m *custody.Map, loss *custody.Loss) {
 	var group sync.WaitGroup
-	group.Go(func() { st.Report, st.Withstands = m.Judge(loss), m.Withstands(loss) })
+	group.Go(func() { st.Report, st.Nodes = m.Judge(loss), m.WithstandsNodes(loss) })
 	group.Go(func() { st.Effective, st.Alone = m.Effective(), s.alone(m, loss) })
 	law, count := m.Law(s.zonesKnown(m), maxLawLines)
+	st.Withstands = m.Withstands(loss)
 	group.Wait()
 	held := int64(0)
 	for _, h := range st.Holders {

@@ -64,7 +64,7 @@ func (s *Session) learnWeights(ctx context.Context) {
 	if len(reports) < s.charter.Quorum() {
 		return // so few could be liars, most of them
 	}
-	s.weights = weigh(reports, now)
+	s.weights = weigh(reports, s.believable(), now)
 	if p, err := wire.Encode(s.weights); err == nil && os.MkdirAll(filepath.Dir(path), 0o700) == nil {
 		writeCache(path, p)
 	}
@@ -75,8 +75,9 @@ func readWeights(path string) (w weights, ok bool) {
 	return w, err == nil && wire.DecodeVersion(p, weightsVersion, &w) == nil
 }
 
-// weigh takes the median of what the members say of each node.
-func weigh(reports []ledger.AuditReport, now time.Time) weights {
+// weigh takes the median of what the members say of each node that so many at least speak
+// of.
+func weigh(reports []ledger.AuditReport, least int, now time.Time) weights {
 	w := weights{V: weightsVersion, At: ledger.Millis(now), Nodes: []nodeWeight{}}
 	seen := map[ident.PublicKey]bool{}
 	for _, r := range reports {
@@ -85,8 +86,9 @@ func weigh(reports []ledger.AuditReport, now time.Time) weights {
 				continue
 			}
 			seen[h.Node] = true
-			judged, _ := ledger.Judged(reports, h.Node)
-			w.Nodes = append(w.Nodes, nodeWeight{h.Node, judged.Weight})
+			if judged, ok := audited(reports, h.Node, least); ok {
+				w.Nodes = append(w.Nodes, nodeWeight{h.Node, judged.Weight})
+			}
 		}
 	}
 	return w

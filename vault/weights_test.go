@@ -24,16 +24,21 @@ func reportOf(weight ...int64) (r ledger.AuditReport) {
 // A node's weight is the median of what members say; nobody gets nothing, and of whom
 // nothing is known gets all.
 func TestWeights(t *testing.T) {
-	w := weigh([]ledger.AuditReport{reportOf(1000), reportOf(0), reportOf(50)}, ledgertest.Start())
+	w := weigh([]ledger.AuditReport{reportOf(1000), reportOf(0), reportOf(50)}, 3, ledgertest.Start())
 	if got := w.of(shelves("a")[0]); got != 50 {
 		t.Errorf("median %d", got)
 	}
 	if got := w.of(shelves("z")[0]); got != placement.Full {
 		t.Errorf("of a node that nobody knows: %d", got)
 	}
-	w = weigh([]ledger.AuditReport{reportOf(0)}, ledgertest.Start())
+	w = weigh([]ledger.AuditReport{reportOf(0)}, 1, ledgertest.Start())
 	if got := w.of(shelves("a")[0]); got != 1 {
 		t.Errorf("of a node without standing: %d", got)
+	}
+	// Of b only one member speaks, who may be a liar.
+	w = weigh([]ledger.AuditReport{reportOf(900), reportOf(900, 0), reportOf(900)}, 3, ledgertest.Start())
+	if a, b := w.of(shelves("a")[0]), w.of(shelves("b")[0]); a != 900 || b != placement.Full {
+		t.Errorf("weights %d, and by one member's word %d", a, b)
 	}
 }
 

@@ -23,7 +23,7 @@ func statusJSON(st vault.Status) map[string]any {
 	fields := map[string]any{
 		"safe": st.Safe(), "segments": r.Segments, "bytes": r.Bytes, "shards": r.Shards, "present": r.Live, "unplaced": st.Unplaced,
 		"worst": r.Worst.Live, "margin": r.Worst.Margin(), "k": r.Worst.Code.K, "n": r.Worst.Code.N, "margins": margins, "below_target": r.Below,
-		"lost": r.LostCount, "lost_bytes": r.LostBytes, "operators_may_be_lost": st.Withstands, "nodes_may_be_lost": max(r.Worst.Margin(), -1), "alone": aloneJSON(st.Alone),
+		"lost": r.LostCount, "lost_bytes": r.LostBytes, "operators_may_be_lost": st.Withstands, "nodes_may_be_lost": st.Nodes, "alone": aloneJSON(st.Alone),
 		"effective_operators": thousandths(st.Effective.Operators), "effective_zones": thousandths(st.Effective.Zones), "largest_share": thousandths(st.Effective.Largest),
 		"law": listOf(st.Law), "law_count": st.LawCount, "repairing": st.Repairing, "proof_time": st.Asked, "audits_heard": st.Members, "holders": holdersJSON(st),
 	}
@@ -100,6 +100,9 @@ func (a *app) printHolders(st vault.Status) {
 func proof(st vault.Status) string {
 	if st.Members == 0 {
 		return "no member says what its audits have found"
+	}
+	if st.Members < st.Believable {
+		return fmt.Sprintf("only %s told what audits have found; %d have to, since some may lie", plural(st.Members, "member"), st.Believable)
 	}
 	oldest, ok := st.Oldest()
 	if !ok {

@@ -208,22 +208,23 @@ func alikeName(zeros, i int) ident.CID {
 func (p *pair) judge(t *rapid.T) {
 	l, gone, lost := p.loss(t)
 	got := p.m.Judge(l)
-	worst, withstands := 1<<10, 1<<10
+	worst, withstands, nodes := 1<<10, 1<<10, 1<<10
 	var lostNames []ident.CID
 	margins := map[int]int{}
 	var live int64
 	for _, s := range p.want.sorted() {
-		left, by := 0, map[ident.PublicKey]int{}
+		left, by, byNode := 0, map[ident.PublicKey]int{}, map[ident.PublicKey]int{}
 		for i, h := range s.Held {
 			if h != custody.Nowhere && !gone[h] && !lost[custody.Shard{Segment: s.CID, Index: i}] {
 				left++
 				by[p.want.holders[h].Operator]++
+				byNode[p.want.holders[h].Node]++
 			}
 		}
 		live += int64(left)
 		margins[left-s.Code.K]++
 		worst = min(worst, left-s.Code.K)
-		withstands = min(withstands, ledger.Withstands(by, s.Code.K))
+		withstands, nodes = min(withstands, ledger.Withstands(by, s.Code.K)), min(nodes, ledger.Withstands(byNode, s.Code.K))
 		if left < s.Code.K {
 			lostNames = append(lostNames, s.CID)
 		}
@@ -231,8 +232,8 @@ func (p *pair) judge(t *rapid.T) {
 	if !maps.Equal(got.Margins, margins) || got.Live != live || got.LostCount != len(lostNames) || !slices.Equal(got.Lost, lostNames) {
 		t.Fatalf("report %+v, not %v, %d live, %v lost", got, margins, live, lostNames)
 	}
-	if got.Segments > 0 && (got.Worst.Margin() != worst || p.m.Withstands(l) != withstands) {
-		t.Fatalf("worst %v, withstands %d, not %d and %d", got.Worst, p.m.Withstands(l), worst, withstands)
+	if got.Segments > 0 && (got.Worst.Margin() != worst || p.m.Withstands(l) != withstands || p.m.WithstandsNodes(l) != nodes) {
+		t.Fatalf("worst %v, withstands %d operators, %d nodes, not %d, %d, %d", got.Worst, p.m.Withstands(l), p.m.WithstandsNodes(l), worst, withstands, nodes)
 	}
 }
 

@@ -12,8 +12,17 @@ import (
 // operators.
 func (m *Map) Withstands(l *Loss) int {
 	operators, n := m.groups(func(h Holder) ident.PublicKey { return h.Operator })
-	d := domain{Operator, operators, make([]int, n)}
-	least := n
+	return m.withstandsAny(l, domain{Operator, operators, make([]int, n)})
+}
+
+// WithstandsNodes is Withstands for nodes.
+func (m *Map) WithstandsNodes(l *Loss) int {
+	nodes, n := m.groups(func(h Holder) ident.PublicKey { return h.Node })
+	return m.withstandsAny(l, domain{Node, nodes, make([]int, n)})
+}
+
+func (m *Map) withstandsAny(l *Loss, d domain) int {
+	least := len(d.count)
 	var seen []int
 	m.living(l).each(func(r *row, left []uint16) {
 		if d.distinct(left) { // one shard goes with each
