@@ -36,6 +36,9 @@ func breaches(code erasure.Code, candidates []placement.Candidate, segments [][]
 		}
 		for _, b := range law.Breaches(candidates, placed) {
 			who := party{b.Operator, b.Zone}
+			if who == (party{}) {
+				continue // nodes of no zone are in none
+			}
 			if b.Shards > worst[who].Shards {
 				worst[who] = b
 			}

@@ -38,6 +38,13 @@ func TestBreachesOfACommit(t *testing.T) {
 	if want := []string{`zone "z0" holds 4 shards of a segment, of which 2 may be lost`}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
+	nowhere := zoned(3, 1)
+	for i := range nowhere {
+		nowhere[i].Zone = ""
+	}
+	if got := breaches(code, nowhere, [][]ident.PublicKey{at(0, 1, 2, 3)}); len(got) != 0 {
+		t.Errorf("nodes of no zone are in none: %q", got)
+	}
 	stranger := ledgertest.Key("nobody's").Public()
 	if got := breaches(code, nodes, [][]ident.PublicKey{{stranger, {}, stranger, stranger}}); len(got) != 0 {
 		t.Errorf("who is not known breaks nothing: %q", got)

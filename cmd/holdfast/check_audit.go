@@ -35,7 +35,7 @@ func (a *app) audit(ctx context.Context) error {
 
 func (a *app) printAudit(st vault.Status, ch ledger.Charter, standing vault.Standing, took time.Duration) {
 	if a.json {
-		fields := statusJSON(st)
+		fields := statusJSON(st, standing)
 		fields["message_type"], fields["freshness"], fields["seconds_elapsed"] = "audit", standing.Freshness.String(), took.Seconds()
 		a.emit(fields)
 		return
@@ -47,5 +47,5 @@ func (a *app) printAudit(st vault.Status, ch ledger.Charter, standing vault.Stan
 		}
 		a.printf("operator %s, node %s: %s; %d of %s proved\n", h.Name, h.Node.Short(), what, h.Proved, plural(h.Asked, "sample"))
 	}
-	a.printf("%s; took %s\n", safety(st, ch, standing.Answers), formatSpan(took))
+	a.printf("%s; took %s\n", safety(st, ch, standing), formatSpan(took))
 }

@@ -53,7 +53,7 @@ func (a *app) status(ctx context.Context) error {
 func (a *app) printStatus(s *vault.Session, standing vault.Standing, st vault.Status, cases []vault.Case) {
 	open := openCases(cases)
 	if a.json {
-		fields := statusJSON(st)
+		fields := statusJSON(st, standing)
 		maps.Copy(fields, sharesJSON(s.Charter(), st))
 		maps.Copy(fields, map[string]any{
 			"message_type": "vault_status", "name": s.Name(), "vault": s.Vault().String(),
@@ -77,7 +77,7 @@ func (a *app) printStatus(s *vault.Session, standing vault.Standing, st vault.St
 		a.printf("%s\n", alarm(k, s.Charter()))
 	}
 	a.printHolders(st)
-	a.printf("%s\n", safety(st, s.Charter(), standing.Answers))
+	a.printf("%s\n", safety(st, s.Charter(), standing))
 }
 
 func openCases(cases []vault.Case) []vault.Case {

@@ -13,15 +13,16 @@ import (
 )
 
 // statusJSON is what can be counted of a status. Margins are counts of segments by their
-// margin; a margin below 0 is out of reach.
-func statusJSON(st vault.Status) map[string]any {
+// margin; a margin below 0 is out of reach. What is safe is all that there is: where newer
+// snapshots may exist that nobody has shown, it is not said.
+func statusJSON(st vault.Status, standing vault.Standing) map[string]any {
 	r := st.Report
 	margins := map[string]int{}
 	for margin, n := range r.Margins {
 		margins[fmt.Sprint(margin)] = n
 	}
 	fields := map[string]any{
-		"safe": st.Safe(), "segments": r.Segments, "bytes": r.Bytes, "shards": r.Shards, "present": r.Live, "unplaced": st.Unplaced,
+		"safe": st.Safe() && standing.Freshness != ledger.FreshUnknown, "segments": r.Segments, "bytes": r.Bytes, "shards": r.Shards, "present": r.Live, "unplaced": st.Unplaced,
 		"worst": r.Worst.Live, "margin": r.Worst.Margin(), "k": r.Worst.Code.K, "n": r.Worst.Code.N, "margins": margins, "below_target": r.Below,
 		"lost": r.LostCount, "lost_bytes": r.LostBytes, "operators_may_be_lost": st.Withstands, "nodes_may_be_lost": st.Nodes, "alone": aloneJSON(st.Alone),
 		"effective_operators": thousandths(st.Effective.Operators), "effective_zones": thousandths(st.Effective.Zones), "largest_share": thousandths(st.Effective.Largest),
@@ -190,18 +191,21 @@ func heardJSON(ch ledger.Charter, cases []vault.Case) []map[string]any {
 }
 
 // safety answers the one question, and says what is next.
-func safety(st vault.Status, ch ledger.Charter, answers int) string {
+func safety(st vault.Status, ch ledger.Charter, standing vault.Standing) string {
 	r := st.Report
 	switch {
 	case r.Segments == 0:
 		return "nothing is stored yet; next: holdfast backup PATH"
 	case r.LostCount > 0:
 		return "not safe: " + plural(r.LostCount, "segment") + " cannot be rebuilt from what answers now"
+	case st.Safe() && standing.Freshness == ledger.FreshUnknown:
+		return "all " + plural(int(r.Shards), "shard") + " that this machine knows of are there, but only " + plural(standing.Answers, "member") +
+			" answered: newer snapshots may exist, and nothing is known of these"
 	case st.Safe():
 		return "every byte is safe: all " + plural(int(r.Shards), "shard") + " are there (asked just now); any " + plural(st.Withstands, "operator") + " may be lost"
 	}
 	return fmt.Sprintf("every byte can be read, but shards are missing: the worst segment has %s and needs %d; %s; %s",
-		plural(r.Worst.Live, "shard"), r.Worst.Code.K, mayGo(st.Withstands), outlook(st, ch, answers))
+		plural(r.Worst.Live, "shard"), r.Worst.Code.K, mayGo(st.Withstands), outlook(st, ch, standing.Answers))
 }
 
 // outlook says what becomes of missing shards: members rebuild them if a quorum is up, and
