@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"holdfast/erasure"
@@ -68,8 +69,8 @@ func (s *Session) takeMoves(ctx context.Context, shown []answer[movesPage]) {
 			if err != nil || len(page.list) == 0 {
 				break
 			}
+			news = true
 			if err = s.takePageOfMoves(a.Member, page); err == nil {
-				news = true
 				page, err = s.movesOf(ctx, a.Member, page.next)
 			}
 		}
@@ -82,18 +83,26 @@ func (s *Session) takeMoves(ctx context.Context, shown []answer[movesPage]) {
 	}
 }
 
+// errMoves says that a member has shown nothing that verifies: it is asked for no more of it
+// in this Sync.
+var errMoves = errors.New("no later placement of a page verifies")
+
 // takePageOfMoves verifies a page and writes it down with the place where it ends. What
-// does not verify is left out: a member can hide a move, and cannot invent one.
+// does not verify is left out: a member can hide a move, and cannot invent one. What is
+// from the future by this machine's clock may be from now by everybody else's: then the
+// page is asked for again, next time.
 func (s *Session) takePageOfMoves(m ledger.Member, page movesPage) error {
 	var moves []index.Move
 	var holders []index.Holder
+	var bad, early error
 	for _, l := range page.list {
 		r, c, err := s.chain.VerifyPlacement(l)
-		if err == nil && ledger.Time(r.Time).After(s.options.Now().Add(ledger.ClockSkew)) {
-			err = fmt.Errorf("%w: it is from the future", ledger.ErrReceipt)
-		}
-		if err != nil {
-			s.warn("%s shows a later placement that does not verify: %v", m.Name, err)
+		switch {
+		case err != nil:
+			bad = err
+			continue
+		case r.CheckTime(s.options.Now()) != nil:
+			early = r.CheckTime(s.options.Now())
 			continue
 		}
 		holders = append(holders, index.Holder{Node: c.Node, Operator: c.Operator, Zone: c.Zone, Name: c.Name, Serial: c.Serial})
@@ -103,7 +112,20 @@ func (s *Session) takePageOfMoves(m ledger.Member, page movesPage) error {
 			})
 		}
 	}
-	return s.index.AddMoves(m.Node, index.Cursor(page.next), moves, holders)
+	if bad != nil {
+		s.warn("%s shows a later placement that does not verify: %v", m.Name, bad)
+	}
+	at := index.Cursor(page.next)
+	if early != nil {
+		at = index.Cursor(s.movesKnown(m))
+	}
+	if err := s.index.AddMoves(m.Node, at, moves, holders); err != nil {
+		return err
+	}
+	if bad != nil && len(moves) == 0 {
+		return errMoves
+	}
+	return early
 }
 
 // moveTo brings segments, as their entries place them, up to where their shards are now.

@@ -3,6 +3,7 @@ package vault
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"holdfast/internal/ident"
 	"holdfast/ledger"
@@ -69,5 +70,57 @@ func TestPlacedNow(t *testing.T) {
 				t.Errorf("not %s", c.want)
 			}
 		})
+	}
+}
+
+// laterPlacement is a member's receipt for one shard that it got at a time.
+func laterPlacement(t *testing.T, v *ledgertest.Vault, at time.Time) ledger.Placement {
+	t.Helper()
+	m := v.Members[0]
+	receipt, err := ledger.SignReceipt(m.Vote, ledger.Receipt{
+		Vault: v.ID(), Charter: v.Charter.CID(), Device: m.Node.Public(), Node: m.Node.Public(), Time: ledger.Millis(at), Until: ledger.Millis(at.AddDate(1, 0, 0)),
+		Shards: []ledger.ReceiptShard{{Segment: ident.SumDagCBOR([]byte("s")), Index: 1, Shard: ident.SumRaw([]byte("shard"))}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ledger.Placement{V: 1, Receipt: receipt, Cert: m.Certificate}
+}
+
+// What a member shows of moves is verified. One that verifies nowhere ends its turn, and
+// one that is too early by this machine's clock is asked for again when it is not.
+func TestPagesOfMoves(t *testing.T) {
+	c := newCachedLane(t, 1)
+	s := c.open()
+	defer c.close(s)
+	warnings := 0
+	s.options.Warn = func(string) { warnings++ }
+	m := s.charter.Members[0]
+	good, late := laterPlacement(t, c.vault, ledgertest.Start()), laterPlacement(t, c.vault, ledgertest.Start().Add(2*ledger.ClockSkew))
+	forged := good
+	forged.Receipt.Object = append(slices.Clone(good.Receipt.Object), 0)
+	for _, step := range []struct {
+		what  string
+		list  []ledger.Placement
+		next  int64 // that the member says
+		known int64 // and that is kept
+		ok    bool
+		moves int
+	}{
+		{"nothing verifies", []ledger.Placement{forged, forged}, 5, 5, false, 0},
+		{"too early", []ledger.Placement{good, late}, 9, 5, false, 1},
+		{"some verifies", []ledger.Placement{forged, good}, 12, 12, true, 1},
+	} {
+		err := s.takePageOfMoves(m, movesPage{step.list, ledger.MovesCursor{Next: step.next}})
+		moves := 0
+		for range s.index.Moves() {
+			moves++
+		}
+		if (err == nil) != step.ok || s.movesKnown(m).Next != step.known || moves != step.moves {
+			t.Errorf("%s: %v, known up to %d, %d moves", step.what, err, s.movesKnown(m).Next, moves)
+		}
+	}
+	if warnings != 2 {
+		t.Errorf("%d warnings for two pages", warnings)
 	}
 }
