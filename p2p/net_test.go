@@ -18,14 +18,14 @@ func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 const testNetwork = "test-p2p"
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // quick makes a host try again soon. It stays patient with nodes that are slow, as
 // they are on a busy machine.
 func quick() timing {
 	t := defaultTiming()
-	t.hello = 10 * time.Second
-	t.reach = 10 * time.Second
+	t.hello = patience
+	t.reach = patience
 	t.table = 500 * time.Millisecond
 	t.lookup = patience
 	t.survey = patience
