@@ -16,7 +16,7 @@ import (
 func small() Config {
 	c := Defaults()
 	c.Nodes, c.Zones, c.Segments, c.Years, c.Runs, c.Seed = 8, 4, 1, 1, 2, 11
-	c.Code, c.AFR, c.VersionBug, c.Offline, c.Grace, c.Replace, c.NodeData = erasure.Code{K: 2, N: 4}, 0.3, 0.1, 0.001, time.Hour, 2*time.Hour, 1<<30
+	c.Code, c.AFR, c.VersionBug, c.Offline, c.Grace, c.Replace, c.NodeData = erasure.Code{K: 2, N: 4}, 0.1, 0.1, 0, time.Hour, 2*time.Hour, 1<<30
 	return c
 }
 
