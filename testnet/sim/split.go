@@ -24,9 +24,6 @@ type descent struct {
 	years int // in which excursions could begin
 }
 
-// lost is how often a segment is lost in a year: its chance, where that is small.
-func (d descent) lost() float64 { return d.reach[len(d.reach)-1] }
-
 // smallest is the number of losses a year below which nothing is followed any further:
 // other causes than those that are played here decide then.
 const smallest = 1e-13
