@@ -104,7 +104,7 @@ func (d *direction) begin() (done func(), err error) {
 	limit := d.limit()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if most := max(1, int(limit)*strideTime/stride); limit > 0 && d.moving >= most {
+	if most := max(1, limit/(stride/strideTime)); limit > 0 && int64(d.moving) >= int64(most) {
 		return nil, fmt.Errorf("%w: %d transfers are under way at %d bytes a second", rpc.ErrBusy, d.moving, limit)
 	}
 	d.moving++
