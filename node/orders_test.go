@@ -176,9 +176,9 @@ func TestIntent(t *testing.T) {
 		t.Errorf("%q at the end, told %d times", state, o.told)
 	}
 	for name, err := range map[string]error{
-		"past":        Pause(o.dir, o.clock.Add(-time.Second), "", o.clock),
-		"now":         Pause(o.dir, o.clock, "", o.clock),
-		"too long":    Pause(o.dir, o.clock.Add(p2p.MaxAway+time.Second), "", o.clock),
+		"past":     Pause(o.dir, o.clock.Add(-time.Second), "", o.clock),
+		"now":      Pause(o.dir, o.clock, "", o.clock),
+		"too long": Pause(o.dir, o.clock.Add(p2p.MaxAway+time.Second), "", o.clock),
 	} {
 		if !errors.Is(err, ErrAway) {
 			t.Errorf("%s: %v", name, err)
