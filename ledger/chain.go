@@ -224,7 +224,8 @@ func (c Chain) Start(charter ident.CID, lane ident.PublicKey) LaneStart {
 	return startOf(c.steps[i].starts, lane)
 }
 
-// VerifyPlacement is Placement.Verify under the charter that the receipt names.
+// VerifyPlacement is Placement.Verify under the charter that the receipt names, and in
+// that charter's time.
 func (c Chain) VerifyPlacement(l Placement) (Receipt, NodeCertificate, error) {
 	var r Receipt
 	if err := parse(LabelReceipt, l.Receipt.Object, MaxReceipt, &r); err != nil {
@@ -234,20 +235,21 @@ func (c Chain) VerifyPlacement(l Placement) (Receipt, NodeCertificate, error) {
 	if !ok {
 		return Receipt{}, NodeCertificate{}, fmt.Errorf("%w: %s", ErrCharter, r.Charter)
 	}
-	return l.Verify(ch)
+	r, cert, err := l.Verify(ch)
+	if err == nil {
+		err = c.checkLate(r)
+	}
+	return r, cert, err
 }
 
-// CheckLate decides whether a later receipt that another member keeps may count. Who is
-// admitted no more could go on to sign that he holds shards, in the name of the charter
-// that admitted him.
+// checkLate decides whether a later receipt is of its charter's time. Who is admitted no
+// more could go on to sign that he holds shards, in the name of the charter that admitted
+// him.
 //
 // SPEC: A receipt under a charter that has a successor is older than that one's
 // certificate, or an hour younger at most: its holder had not heard of it.
-func (c Chain) CheckLate(r Receipt) error {
+func (c Chain) checkLate(r Receipt) error {
 	i := c.find(r.Charter)
-	if i < 0 {
-		return fmt.Errorf("%w: %s", ErrCharter, r.Charter)
-	}
 	if i+1 < len(c.steps) && Time(r.Time).After(c.steps[i+1].since.Add(LateReceipt)) {
 		return fmt.Errorf("%w: it was given after its charter's time", ErrReceipt)
 	}

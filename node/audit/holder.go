@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"strings"
 	"time"
 
 	"holdfast/internal/ident"
@@ -41,7 +42,7 @@ func cut(why string) string {
 	if len(why) <= ledger.MaxReason {
 		return why
 	}
-	return why[:ledger.MaxReason-3] + "..."
+	return strings.ToValidUTF8(why[:ledger.MaxReason-3], "") + "..."
 }
 
 func millis(t time.Time) int64 {
