@@ -85,7 +85,7 @@ func TestVolumesInConfig(t *testing.T) {
 		"no name":             func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.Name = "" }) },
 		"a name in capitals":  func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.Name = "Two" }) },
 		"a relative path":     func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.Path = "two" }) },
-		"more than any disk":  func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.Capacity = maxCapacity + 1 }) },
+		"more than any disk":  func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.Capacity = MaxCapacity + 1 }) },
 		"no capacity":         func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.Capacity = 0 }) },
 		"a short ID":          func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.ID = "01" }) },
 		"an unknown state":    func(c *Config) { c.Volumes = edit(func(v *VolumeConfig) { v.State = "idle" }) },

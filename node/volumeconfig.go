@@ -89,15 +89,16 @@ func (c Config) checkVolumes() error {
 		}
 	}
 	for _, v := range c.volumes() {
-		if v.Capacity > maxCapacity {
-			return fmt.Errorf("%w: volume %q: capacity is above %d bytes", ErrConfig, v.Name, int64(maxCapacity))
+		if v.Capacity > MaxCapacity {
+			return fmt.Errorf("%w: volume %q: capacity is above %d bytes", ErrConfig, v.Name, int64(MaxCapacity))
 		}
 	}
 	return nil
 }
 
-// maxCapacity is more than any disk, and so little that the sum of all volumes is a number.
-const maxCapacity = 1 << 56
+// MaxCapacity is the most that a volume may offer: more than any disk has, and so little
+// that the sum of all volumes is a number.
+const MaxCapacity = 1 << 56
 
 func (v VolumeConfig) clashes(o VolumeConfig) bool {
 	return v.Name == o.Name || v.Path != "" && v.Path == o.Path || v.ID != "" && v.ID == o.ID

@@ -163,8 +163,13 @@ func (a *app) showVolumes(all []node.VolumeStatus) {
 // parseOffer reads how much of a disk is offered.
 func parseOffer(size string) (int64, error) {
 	n, err := parseSize(size)
-	if err == nil && n < node.MinCapacity {
-		err = usagef("--size: %s is too little; %s is the least", size, formatSize(node.MinCapacity))
+	switch {
+	case err != nil:
+		return 0, err
+	case n < node.MinCapacity:
+		return 0, usagef("--size: %s is too little; %s is the least", size, formatSize(node.MinCapacity))
+	case n > node.MaxCapacity:
+		return 0, usagef("--size: %s is too much; %s is the most", size, formatSize(node.MaxCapacity))
 	}
-	return n, err
+	return n, nil
 }
