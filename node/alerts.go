@@ -137,7 +137,7 @@ func ofDisk(s Status) (list []Alert) {
 			list = append(list, Alert{Severity: Warning, Category: "disk", about: v.Name, Text: fmt.Sprintf("volume %s has put %d bytes of corrupt shards into quarantine", v.Name, v.Damaged), Hint: "look at the disk's health; what is in quarantine is yours to remove"})
 		}
 		if v.State == StatePaused && s.State != StatePaused {
-			list = append(list, Alert{Severity: Warning, Category: "volume", about: v.Name, Text: fmt.Sprintf("volume %s is paused: %s", v.Name, v.Reason), Hint: "mount its disk again, or: holdfast node volume resume"})
+			list = append(list, Alert{Severity: Warning, Category: "volume", about: v.Name, Text: fmt.Sprintf("volume %s is paused: %s", v.Name, v.Reason), Hint: "mount its disk again, or: holdfast node volume resume; if the disk is lost for good: holdfast node volume remove --lost"})
 		}
 		if v.State == StateServing && v.Free < v.Capacity/spaceLow {
 			list = append(list, Alert{Severity: Warning, Category: "space", about: v.Name, Text: fmt.Sprintf("volume %s can take %d bytes more of %d", v.Name, v.Free, v.Capacity), Hint: "offer more, or add a volume; a full node keeps and serves what it has"})

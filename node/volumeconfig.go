@@ -44,7 +44,7 @@ var (
 	ErrNoVolume      = errors.New("the node has no such volume")
 	ErrVolumeTaken   = errors.New("the node has a volume of that name, path or ID")
 	ErrMainVolume    = errors.New("the main volume has the ledgers: it is neither paused nor removed")
-	ErrVolumeHolds   = errors.New("the volume still has shards")
+	ErrVolumeHolds   = errors.New("the volume has shards, or still takes them")
 	ErrVolumeAway    = errors.New("the volume is not there")
 	ErrVolumeThere   = errors.New("the volume is there")
 	ErrNotEmpty      = errors.New("the folder for a volume is not empty")
