@@ -59,7 +59,7 @@ func (a *auditing) start(c Config) *auditing {
 	a.auditor = &audit.Auditor{Config: audit.Config{
 		Me: a.node, Samples: samples, Inventory: c.InventoryEvery.Or(audit.DefaultInventory), Patience: audit.Patience(every), Vaults: a.vaults, Peers: a, Rand: rand.Reader, Log: a.log,
 	}}
-	a.rounds = bg.NewLoop("audit holders", every, a.round, bg.Jitter(every/8), bg.Log(a.log))
+	a.rounds = bg.NewLoop("audit holders", every, a.round, bg.First(every/8), bg.Jitter(every/8), bg.Log(a.log))
 	a.probes = bg.NewLoop("ask suspects again", every, a.probe, bg.Jitter(every/8), bg.Log(a.log))
 	return a
 }

@@ -43,8 +43,10 @@ type ownStanding struct {
 	known []Standing
 }
 
+// start makes the loop. Members are first asked soon after the node has joined them: its
+// operator looks then.
 func (o *ownStanding) start(every time.Duration) *ownStanding {
-	o.loop = bg.NewLoop("ask for own standing", every, o.run, bg.Jitter(every/8), bg.Log(o.log))
+	o.loop = bg.NewLoop("ask for own standing", every, o.run, bg.First(every/60), bg.Jitter(every/8), bg.Log(o.log))
 	return o
 }
 

@@ -23,6 +23,7 @@ var (
 type Loop struct {
 	name   string
 	every  time.Duration
+	first  time.Duration
 	f      func(ctx context.Context) error
 	atOnce bool
 	jitter time.Duration
@@ -46,6 +47,10 @@ type Option func(*Loop)
 // AtOnce lets the first run begin with Run, not an interval later.
 func AtOnce() Option { return func(l *Loop) { l.atOnce = true } }
 
+// First sets when the first run begins after Run, where that is not an interval later: the
+// loops of a program that is started often would else never run.
+func First(d time.Duration) Option { return func(l *Loop) { l.first = d } }
+
 // Jitter lengthens each interval by a random time below d, so that the loops of
 // many nodes do not fall into step.
 func Jitter(d time.Duration) Option { return func(l *Loop) { l.jitter = d } }
@@ -60,7 +65,7 @@ func Log(log *slog.Logger) Option { return func(l *Loop) { l.log = log } }
 // the start of the next. If it is zero, f runs only when it is triggered. Nothing
 // happens before Run.
 func NewLoop(name string, every time.Duration, f func(ctx context.Context) error, opts ...Option) *Loop {
-	l := &Loop{name: name, every: every, f: f, after: time.After, log: slog.Default(), wake: make(chan struct{}, 1)}
+	l := &Loop{name: name, every: every, first: every, f: f, after: time.After, log: slog.Default(), wake: make(chan struct{}, 1)}
 	for _, o := range opts {
 		o(l)
 	}
@@ -74,11 +79,11 @@ func (l *Loop) Run(ctx context.Context) error {
 		return ErrRunTwice
 	}
 	defer l.end()
-	due, tick := l.atOnce, l.interval()
+	due, tick := l.atOnce, l.interval(l.first)
 	for ctx.Err() == nil {
 		if waiting, ok := l.begin(due); ok {
 			l.finish(waiting, l.call(ctx))
-			due, tick = false, l.interval()
+			due, tick = false, l.interval(l.every)
 		}
 		select {
 		case <-ctx.Done():
@@ -90,12 +95,12 @@ func (l *Loop) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// interval returns what will tell that the next run is due; nil if it never is.
-func (l *Loop) interval() <-chan time.Time {
-	if l.every <= 0 {
+// interval returns what will tell that the next run is due, d from now or a little later;
+// nil if it never is.
+func (l *Loop) interval(d time.Duration) <-chan time.Time {
+	if d <= 0 {
 		return nil
 	}
-	d := l.every
 	if l.jitter > 0 {
 		d += rand.N(l.jitter)
 	}

@@ -84,6 +84,21 @@ func TestLoopAtOnce(t *testing.T) {
 	})
 }
 
+func TestLoopFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c counter
+		run(t, NewLoop("test", time.Hour, c.add, First(time.Minute)))
+		time.Sleep(59 * time.Second)
+		c.want(t, 0, "before the first run")
+		time.Sleep(2 * time.Second)
+		c.want(t, 1, "after the first run")
+		time.Sleep(59 * time.Minute)
+		c.want(t, 1, "before the interval")
+		time.Sleep(2 * time.Minute)
+		c.want(t, 2, "after the interval")
+	})
+}
+
 func TestLoopWithoutInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c counter
