@@ -73,7 +73,7 @@ func (c council) cases(ctx context.Context) ([]Case, Standing, error) {
 		}
 	}
 	if st.Answers == 0 {
-		return nil, st, fmt.Errorf("ask members for requests: %w: %w", ErrNetwork, firstError(answers))
+		return nil, st, fmt.Errorf("ask members for requests: %w: %w", ErrNetwork, noneAnswers(answers))
 	}
 	return c.merge(answers), st, nil
 }

@@ -69,7 +69,7 @@ func (c council) confirmations(ctx context.Context, charters []ledger.Charter) (
 		return c.member(m).Confirmations(ctx, c.charter.ID())
 	})
 	if succeeded(answers) == 0 {
-		return nil, fmt.Errorf("ask members what guardians confirm: %w: %w", ErrNetwork, firstError(answers))
+		return nil, fmt.Errorf("ask members what guardians confirm: %w: %w", ErrNetwork, noneAnswers(answers))
 	}
 	newest := newestConfirmations(answers, charters)
 	ctx, cancel := context.WithTimeout(ctx, askLimit) // for handing on: whoever looks does not wait for the slow

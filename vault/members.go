@@ -103,9 +103,14 @@ func (s *Session) weigh(answers []answer[ledger.Heads]) ([]answer[ledger.Heads],
 		}
 	}
 	if st.Answers == 0 {
-		return nil, st, fmt.Errorf("ask members for their heads: %w: %w", ErrNetwork, firstError(answers))
+		return nil, st, fmt.Errorf("ask members for their heads: %w: %w", ErrNetwork, noneAnswers(answers))
 	}
 	return answers, st, nil
+}
+
+// noneAnswers says so, and the first member's error.
+func noneAnswers[T any](answers []answer[T]) error {
+	return fmt.Errorf("none of %d members answers; the first: %w", len(answers), firstError(answers))
 }
 
 func firstError[T any](answers []answer[T]) error {
