@@ -100,9 +100,10 @@ func TestStateIsTold(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if up, err := b.Nodes(t.Context()); err != nil || len(up) != 0 {
-		t.Errorf("%d nodes are up: %v", len(up), err)
-	}
+	until(t, "the end of the connection", func() bool {
+		up, err := b.Nodes(t.Context())
+		return err == nil && len(up) == 0
+	})
 	if known := b.Known(); len(known) != 1 || known[0].State != Draining {
 		t.Errorf("what it said before it went is forgotten: %+v", known)
 	}
