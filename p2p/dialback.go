@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"syscall"
@@ -94,11 +95,19 @@ func (h *Host) askDialBack(s *stream, ports []uint16, a *dialBackAnswer) error {
 	if err := s.CloseWrite(); err != nil {
 		return failed(err)
 	}
-	frame, err := wire.ReadFrame(bufio.NewReader(s), maxDialBack)
+	r := bufio.NewReader(s)
+	frame, err := wire.ReadFrame(r, maxDialBack)
 	if err == nil {
 		err = wire.DecodeVersion(frame, dialBackVersion, a)
 	}
 	if err != nil {
+		return failed(err)
+	}
+	// Only then may this node ask again.
+	switch _, err := r.ReadByte(); {
+	case err == nil:
+		return fmt.Errorf("%w: bytes behind the answer", ErrHello)
+	case err != io.EOF:
 		return failed(err)
 	}
 	return nil

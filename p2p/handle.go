@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -28,7 +29,8 @@ func (h *Host) Handle(protocol string, f func(ctx context.Context, s Stream)) {
 	}
 }
 
-// limited wraps f: limit, deadline, and only then the first read.
+// limited wraps f: limit, deadline, and only then the first read. The place is free again
+// before the end of the stream is sent, so that whoever has seen that may ask again.
 func (h *Host) limited(g *gate, deadline time.Duration, f func(context.Context, Stream)) network.StreamHandler {
 	return func(s network.Stream) {
 		p := s.Conn().RemotePeer()
@@ -41,7 +43,8 @@ func (h *Host) limited(g *gate, deadline time.Duration, f func(context.Context, 
 			s.ResetWithError(network.StreamResourceLimitExceeded)
 			return
 		}
-		defer g.leave(p)
+		leave := sync.OnceFunc(func() { g.leave(p) })
+		defer leave()
 		if !h.work.begin() {
 			s.ResetWithError(network.StreamShutdown)
 			return
@@ -51,7 +54,10 @@ func (h *Host) limited(g *gate, deadline time.Duration, f func(context.Context, 
 			s.Reset()
 			return
 		}
-		h.serve(&stream{s, key}, f)
+		h.serve(&stream{s, key}, func(ctx context.Context, st Stream) {
+			f(ctx, st)
+			leave()
+		})
 	}
 }
 
