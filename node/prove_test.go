@@ -321,8 +321,8 @@ func TestScrubGoesOn(t *testing.T) {
 	}
 	b.wipe()
 	third.hurry()
-	if err := third.run(t.Context()); err != nil || third.status().Finished.IsZero() {
-		t.Errorf("without a volume: %v, %+v", err, third.status())
+	if err := third.run(t.Context()); err != nil || third.status(t.Context()).Finished.IsZero() {
+		t.Errorf("without a volume: %v, %+v", err, third.status(t.Context()))
 	}
 }
 

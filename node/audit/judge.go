@@ -74,7 +74,7 @@ func because(h Holder, mute bool, why string) string {
 	case ledger.HolderPaused:
 		state = "its volume is not there since " + at
 	case ledger.HolderGone:
-		state = "has not served since " + at + ", what it held is placed elsewhere"
+		state = "has not served since " + at + ", what it held is to be placed elsewhere"
 	case ledger.HolderAway:
 		state = "has said that it is away until " + h.Until.UTC().Format("2006-01-02 15:04 UTC")
 	}

@@ -11,6 +11,7 @@ import (
 type Totals struct {
 	Holders, Suspect, Gone int // nodes
 	Missing                int64
+	Issued                 int64 // groups that were asked for
 	Passed, Failed         int64 // groups that were proved, shards that were found missing
 	Timeouts               int64 // rounds in which a holder did not answer
 }
@@ -22,6 +23,7 @@ func (b *Board) Totals() (t Totals) {
 	worst := map[ident.PublicKey]ledger.HolderState{} // of each node, over its vaults
 	for at, v := range b.holders {
 		t.Missing += v.Missing
+		t.Issued += v.Issued
 		t.Passed, t.Failed, t.Timeouts = t.Passed+v.Passed, t.Failed+v.Failed, t.Timeouts+v.Timeouts
 		if v.Shards > 0 {
 			worst[at.node] = worse(worst[at.node], b.judge(at).State)

@@ -25,12 +25,13 @@ type visit struct {
 	inventoried int64 // when there was one last, ms
 
 	contact  Contact
-	asked    bool // a request went out
-	withheld bool // one did not, because of this node's own limits
-	refused  bool // one was refused
-	failures int  // requests without an answer
-	news     bool // a shard that was drawn is not there, by the holder's own word
-	spoke    said // of what was drawn
+	asked    bool  // a request went out
+	withheld bool  // one did not, because of this node's own limits
+	refused  bool  // one was refused
+	failures int   // requests without an answer
+	news     bool  // a shard that was drawn is not there, by the holder's own word
+	spoke    said  // of what was drawn
+	issued   int64 // groups that were asked for
 	passed   int64
 	proved   []custody.Shard
 	denied   []custody.Shard // by its own word, missing or bad
@@ -120,7 +121,11 @@ func (w *visit) request(ctx context.Context, peer Peer, picks []pick) {
 func (w *visit) audit(ctx context.Context, peer Peer, challenges []shardrpc.Challenge) ([]shardrpc.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.auditor.Patience)
 	defer cancel()
-	return peer.Audit(ctx, challenges)
+	outcomes, err := peer.Audit(ctx, challenges)
+	if !errors.Is(err, ErrNotAsked) {
+		w.issued += int64(len(challenges))
+	}
+	return outcomes, err
 }
 
 // refusal reports whether an error is about a whole request.
